@@ -1,0 +1,3 @@
+//! netsieve: a Kafka stream processor for network connection records.
+pub mod pipeline;
+pub mod proto;

@@ -1,0 +1,103 @@
+//! What the core must be told: limits, promoted warnings, and where events go.
+
+use super::code::Warnings;
+use super::record::Kind;
+
+/// Settings of the core, checked once by the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How to tell the encoding of a message without a content-type header.
+    pub format: SourceFormat,
+    /// Warnings that reject.
+    pub reject: Warnings,
+    /// Size limits.
+    pub limits: Limits,
+    /// Where events go; an event goes to every output that it matches.
+    pub outputs: Vec<Output>,
+    /// Largest record that the dead-letter topic takes, in bytes.
+    pub dead_letter_max_bytes: usize,
+}
+
+/// How the encoding of a message without a content-type header is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SourceFormat {
+    /// From the bytes.
+    #[default]
+    Auto,
+    /// Always JSON.
+    Json,
+    /// Always protobuf.
+    Protobuf,
+}
+
+/// Size limits of what comes in and of what goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest message value, in bytes.
+    pub max_message_bytes: usize,
+    /// Largest metadata of a message, in bytes.
+    pub max_metadata_bytes: usize,
+    /// Most records of one message.
+    pub max_records: usize,
+    /// Longest field of a record, in bytes.
+    pub max_field_bytes: usize,
+    /// Largest encoded event, in bytes.
+    pub max_event_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 16 << 20,
+            max_metadata_bytes: 64 << 10,
+            max_records: 100_000,
+            max_field_bytes: 32 << 10,
+            max_event_bytes: 900 << 10,
+        }
+    }
+}
+
+/// One output: a topic's worth of events.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Format of the values.
+    pub format: Format,
+    /// What the Kafka key is.
+    pub key: Key,
+    /// The kinds of events that go there.
+    pub kinds: Vec<Kind>,
+    /// Largest record that the topic takes, in bytes.
+    pub max_bytes: usize,
+}
+
+/// A format of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `netsieve.v1.Event`.
+    Protobuf,
+    /// Native JSON.
+    Json,
+}
+
+impl Format {
+    /// The media type, for the `content-type` header.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Protobuf => "application/x-protobuf",
+            Self::Json => "application/json",
+        }
+    }
+}
+
+/// What the Kafka key of an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The connection key: one socket stays in order on one partition.
+    Connection,
+    /// The agent id.
+    Agent,
+    /// The source, or nothing where the message names none.
+    Source,
+    /// No key.
+    None,
+}
