@@ -13,6 +13,7 @@ pub mod normalize;
 pub mod record;
 pub mod reject;
 pub mod settings;
+pub mod time;
 pub mod validate;
 
 use bumpalo::Bump;
