@@ -148,8 +148,8 @@ fn outline<'a>(
         let at = scanner.at();
         return Err(Malformed { what, at });
     }
-    scanner.object(|scanner, key| {
-        match key.resolve(arena)? {
+    scanner.object(arena, |scanner, key| {
+        match key {
             "metadata" => outline.read_metadata(scanner, arena)?,
             "data" => outline.read_data(scanner, max_records)?,
             _ => {
@@ -234,8 +234,7 @@ impl<'a> MetadataSlots<'a> {
     fn read(scanner: &mut Scanner<'a>, arena: &'a Bump) -> Result<Self, Malformed> {
         let mut slots = Self::default();
         let start = scanner.at();
-        scanner.object(|scanner, key| {
-            let key = key.resolve(arena)?;
+        scanner.object(arena, |scanner, key| {
             let value = scanner.value(MAX_DEPTH)?;
             match key {
                 "agent_id" | "agentId" => slots.agent_id = value,
@@ -299,8 +298,7 @@ fn row_slots<'a>(
     if scanner.peek() != Some(b'{') {
         return Ok(None);
     }
-    scanner.object(|scanner, key| {
-        let key = key.resolve(arena)?;
+    scanner.object(arena, |scanner, key| {
         let value = scanner.value(MAX_DEPTH)?;
         match key {
             "local_address" | "localAddress" => slots.local_address = value,
@@ -328,8 +326,8 @@ fn text_of<'a>(
 ) -> Result<&'a str, Reject> {
     match value {
         Value::Null => Ok(""),
-        Value::Text(text) => text.resolve(arena).map_err(|Malformed { what, .. }| {
-            let sentence = format!("{field} has {what}, which is no character");
+        Value::Text(text) => text.resolve(arena).ok_or_else(|| {
+            let sentence = format!("{field} has half of a surrogate pair, which is no character");
             Reject::new(code, Some(field), &sentence)
         }),
         other => Err(wrong_type(other, field, "text", code)),

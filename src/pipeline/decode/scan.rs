@@ -48,24 +48,22 @@ impl Value<'_> {
 pub(super) struct Text<'a> {
     raw: &'a str,
     escaped: bool,
-    at: usize,
 }
 
 impl<'a> Text<'a> {
-    /// The string with its escapes resolved.
-    ///
-    /// # Errors
-    /// Half of a surrogate pair, which is no character.
+    /// The string with its escapes resolved; nothing where one is half of a surrogate pair,
+    /// which is no character.
     #[inline]
-    pub(super) fn resolve(self, arena: &'a Bump) -> Result<&'a str, Malformed> {
+    pub(super) fn resolve(self, arena: &'a Bump) -> Option<&'a str> {
         if self.escaped {
             self.unescape(arena)
         } else {
-            Ok(self.raw)
+            Some(self.raw)
         }
     }
 
-    fn unescape(self, arena: &'a Bump) -> Result<&'a str, Malformed> {
+    #[cold]
+    fn unescape(self, arena: &'a Bump) -> Option<&'a str> {
         let mut out = BumpString::with_capacity_in(self.raw.len(), arena);
         let mut rest = self.raw;
         while let Some((plain, escape)) = rest.split_once('\\') {
@@ -78,10 +76,7 @@ impl<'a> Text<'a> {
                 Some('r') => '\r',
                 Some('t') => '\t',
                 Some('u') => {
-                    let (character, length) = unicode_escape(escape).ok_or(Malformed {
-                        what: "half of a surrogate pair",
-                        at: self.at + self.raw.len() - escape.len(),
-                    })?;
+                    let (character, length) = unicode_escape(escape)?;
                     characters = escape.get(length..).unwrap_or_default().chars();
                     character
                 }
@@ -92,7 +87,7 @@ impl<'a> Text<'a> {
             rest = characters.as_str();
         }
         out.push_str(rest);
-        Ok(out.into_bump_str())
+        Some(out.into_bump_str())
     }
 }
 
@@ -157,7 +152,8 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(super) fn object(
         &mut self,
-        mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Malformed>,
+        arena: &'a Bump,
+        mut member: impl FnMut(&mut Self, &'a str) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         self.at += 1;
         if self.peek() == Some(b'}') {
@@ -165,7 +161,8 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         loop {
-            let key = self.key()?;
+            let key = self.key()?.resolve(arena);
+            let key = key.ok_or_else(|| self.malformed("half of a surrogate pair in a key"))?;
             member(self, key)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -311,7 +308,6 @@ impl<'a> Scanner<'a> {
         let text = Text {
             raw: self.since(start),
             escaped,
-            at: start,
         };
         self.at += 1;
         Ok(text)
@@ -561,7 +557,7 @@ mod tests {
                 let cut = text.get(..text.len() - 1).unwrap();
                 assert!(read(cut).is_err(), "{depth} {open} cut");
                 let [mut opened, zero, closed] = nested(depth);
-                opened.insert_str(0, "[");
+                opened.insert(0, '[');
                 let wrong = [opened, zero, closed, "}".into()].concat();
                 assert!(read(&wrong).is_err(), "{depth} {open} closed wrongly");
             }
@@ -575,7 +571,7 @@ mod tests {
 
     fn resolved(text: &str, arena: &Bump) -> Option<String> {
         match Scanner::new(text).value(0) {
-            Ok(Value::Text(text)) => text.resolve(arena).map(Into::into).ok(),
+            Ok(Value::Text(text)) => text.resolve(arena).map(Into::into),
             other => panic!("{other:?}"),
         }
     }
