@@ -6,10 +6,10 @@
 //! - A JSON message begins, after white space, with `{`. If the text is well-formed JSON, it is
 //!   JSON. That a protobuf message begins so is possible: 0x0A is a line feed and also the tag
 //!   of the metadata, any length can follow it, and 0x7B, `{`, is one.
-//! - But a valid protobuf message is never well-formed JSON. It has a timestamp, and there the
-//!   bytes 0x08 (the tag of the seconds), 0x10 (that of the nanoseconds) or 0x00 (the length of
-//!   an empty one) occur, which JSON allows nowhere, escaped in strings neither. So what begins
-//!   like JSON and is not, is protobuf if it reads as that.
+//! - But a valid protobuf message is never well-formed JSON. It has a timestamp, which is
+//!   written as the tag of its seconds, 0x08, or of its nanoseconds, 0x10, or as nothing with
+//!   the length 0x00; and JSON allows these bytes nowhere, in strings neither. So what begins
+//!   like JSON and is none, is protobuf if it reads as that.
 //! - A message that does not begin so is not JSON, and protobuf if it reads as that.
 
 use bumpalo::Bump;

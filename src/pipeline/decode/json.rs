@@ -8,7 +8,7 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
 use super::Contents;
-use super::scan::{Malformed, Scanner, Value, is_white};
+use super::scan::{Malformed, Scanner, Value, is_white, unescape};
 use super::whole::whole;
 use crate::pipeline::code::Rejection;
 use crate::pipeline::message::{RawMetadata, RawTime};
@@ -55,7 +55,11 @@ pub(super) fn contents<'a>(
     arena: &'a Bump,
 ) -> Result<Contents<'a>, Reject> {
     let text = utf8(body)?;
-    let outline = outline(text, max_records, arena).map_err(malformed)?;
+    let mut scanner = Scanner::new(text);
+    let outline = outline(&mut scanner, max_records, arena).map_err(|fault| {
+        let sentence = not_json(fault, scanner.at(), "message");
+        Reject::new(Rejection::MalformedJson, None, &sentence)
+    })?;
     let wrong_type =
         |value, field, expected| Err(wrong_type(value, field, expected, Rejection::MalformedJson));
     let metadata = match (outline.metadata, outline.metadata_type) {
@@ -80,14 +84,15 @@ pub(super) fn row<'a>(raw: &'a [u8], arena: &'a Bump) -> Result<Row<'a>, Reject>
         let sentence = "the record is not UTF-8";
         return Err(Reject::new(Rejection::MalformedRecord, None, sentence));
     };
-    let (slots, unknown_fields) = match row_slots(text, arena) {
+    let mut scanner = Scanner::new(text);
+    let (slots, unknown_fields) = match row_slots(&mut scanner, arena) {
         Ok(Some(read)) => read,
         Ok(None) => {
             let sentence = "the record is not an object";
             return Err(Reject::new(Rejection::MalformedRecord, None, sentence));
         }
-        Err(Malformed { what, at }) => {
-            let sentence = format!("not valid JSON: {what}, at byte {at} of the record");
+        Err(fault) => {
+            let sentence = not_json(fault, scanner.at(), "record");
             return Err(Reject::new(Rejection::MalformedRecord, None, &sentence));
         }
     };
@@ -114,9 +119,9 @@ fn utf8(body: &[u8]) -> Result<&str, Reject> {
 }
 
 #[cold]
-fn malformed(Malformed { what, at }: Malformed) -> Reject {
-    let sentence = format!("not valid JSON: {what}, at byte {at} of the message");
-    Reject::new(Rejection::MalformedJson, None, &sentence)
+fn not_json(fault: Malformed, at: usize, part: &str) -> String {
+    let what = fault.what();
+    format!("not valid JSON: {what}, at byte {at} of the {part}")
 }
 
 /// The envelope, read but not judged: of both fields the last occurrence.
@@ -130,7 +135,7 @@ struct Outline<'a> {
 }
 
 fn outline<'a>(
-    text: &'a str,
+    scanner: &mut Scanner<'a>,
     max_records: usize,
     arena: &'a Bump,
 ) -> Result<Outline<'a>, Malformed> {
@@ -142,14 +147,11 @@ fn outline<'a>(
         record_count: 0,
         unknown_fields: false,
     };
-    let mut scanner = Scanner::new(text);
     if scanner.peek() != Some(b'{') {
-        let what = "expected an object";
-        let at = scanner.at();
-        return Err(Malformed { what, at });
+        return Err(Malformed::NoObject);
     }
-    scanner.object(|scanner, key| {
-        match key.resolve(arena)? {
+    scanner.object(arena, |scanner, key| {
+        match key {
             "metadata" => outline.read_metadata(scanner, arena)?,
             "data" => outline.read_data(scanner, max_records)?,
             _ => {
@@ -234,8 +236,7 @@ impl<'a> MetadataSlots<'a> {
     fn read(scanner: &mut Scanner<'a>, arena: &'a Bump) -> Result<Self, Malformed> {
         let mut slots = Self::default();
         let start = scanner.at();
-        scanner.object(|scanner, key| {
-            let key = key.resolve(arena)?;
+        scanner.object(arena, |scanner, key| {
             let value = scanner.value(MAX_DEPTH)?;
             match key {
                 "agent_id" | "agentId" => slots.agent_id = value,
@@ -290,17 +291,15 @@ struct RowSlots<'a> {
 
 /// Reads a record's object and whether it has unknown fields; nothing when it is no object.
 fn row_slots<'a>(
-    text: &'a str,
+    scanner: &mut Scanner<'a>,
     arena: &'a Bump,
 ) -> Result<Option<(RowSlots<'a>, bool)>, Malformed> {
     let mut slots = RowSlots::default();
     let mut unknown_fields = false;
-    let mut scanner = Scanner::new(text);
     if scanner.peek() != Some(b'{') {
         return Ok(None);
     }
-    scanner.object(|scanner, key| {
-        let key = key.resolve(arena)?;
+    scanner.object(arena, |scanner, key| {
         let value = scanner.value(MAX_DEPTH)?;
         match key {
             "local_address" | "localAddress" => slots.local_address = value,
@@ -328,8 +327,9 @@ fn text_of<'a>(
 ) -> Result<&'a str, Reject> {
     match value {
         Value::Null => Ok(""),
-        Value::Text(text) => text.resolve(arena).map_err(|Malformed { what, .. }| {
-            let sentence = format!("{field} has {what}, which is no character");
+        Value::Text(text) => Ok(text),
+        Value::Escaped(text) => unescape(text, arena).ok_or_else(|| {
+            let sentence = format!("{field} has half of a surrogate pair, which is no character");
             Reject::new(code, Some(field), &sentence)
         }),
         other => Err(wrong_type(other, field, "text", code)),
@@ -347,15 +347,15 @@ fn automated(value: Value<'_>, arena: &Bump) -> Result<bool, Reject> {
     const FIELD: &str = "metadata.automated";
     const CODE: Rejection = Rejection::MalformedJson;
     let sent = match value {
-        Value::Null => return Ok(false),
-        Value::Bool(automated) => return Ok(automated),
+        Value::Null | Value::False => return Ok(false),
+        Value::True => return Ok(true),
         Value::Number(number) => match whole(number) {
             Some(0) => return Ok(false),
             Some(1) => return Ok(true),
             _ => number,
         },
-        Value::Text(sent) => {
-            let sent = text_of(Value::Text(sent), FIELD, CODE, arena)?;
+        Value::Text(_) | Value::Escaped(_) => {
+            let sent = text_of(value, FIELD, CODE, arena)?;
             match present(sent).map(str::trim_ascii) {
                 None => return Ok(false),
                 Some(word) if word.eq_ignore_ascii_case("false") => return Ok(false),
@@ -376,7 +376,7 @@ fn process_id<'a>(value: Value<'a>, arena: &'a Bump) -> Result<ProcessId<'a>, Re
     let sent = match value {
         Value::Null => return Ok(ProcessId::Absent),
         Value::Number(number) => number,
-        Value::Text(_) => text_of(value, FIELD, CODE, arena)?,
+        Value::Text(_) | Value::Escaped(_) => text_of(value, FIELD, CODE, arena)?,
         other => return Err(wrong_type(other, FIELD, "a number", CODE)),
     };
     let Some(number) = present(sent).map(str::trim_ascii) else {

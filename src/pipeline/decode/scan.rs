@@ -8,13 +8,45 @@
 use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
 
-/// Why a text is not JSON.
+/// Why a text is not JSON. It is found where the scanner then stands.
+///
+/// It is a word wide, and no value holds less than a word, so that results move by words: a
+/// byte in them would have them written in pieces and read back whole, which stalls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed {
+#[repr(usize)]
+pub(super) enum Malformed {
+    NoValue,
+    NoObject,
+    NoKey,
+    NoColon,
+    NoCommaOrEnd,
+    NoDigit,
+    NoQuote,
+    Control,
+    Escape,
+    Surrogate,
+    Depth,
+    Trailing,
+}
+
+impl Malformed {
     /// What is wrong, in words.
-    pub(super) what: &'static str,
-    /// Where, in bytes from the start.
-    pub(super) at: usize,
+    pub(super) const fn what(self) -> &'static str {
+        match self {
+            Self::NoValue => "expected a value",
+            Self::NoObject => "expected an object",
+            Self::NoKey => "expected a key",
+            Self::NoColon => "expected a colon",
+            Self::NoCommaOrEnd => "expected a comma or an end",
+            Self::NoDigit => "expected a digit",
+            Self::NoQuote => "a string does not end",
+            Self::Control => "a control character in a string",
+            Self::Escape => "an escape that does not exist",
+            Self::Surrogate => "half of a surrogate pair in a key",
+            Self::Depth => "nested too deep",
+            Self::Trailing => "something follows the value",
+        }
+    }
 }
 
 /// A value. Arrays and objects were read over and stay text.
@@ -22,9 +54,13 @@ pub(super) struct Malformed {
 pub(super) enum Value<'a> {
     #[default]
     Null,
-    Bool(bool),
+    True,
+    False,
     Number(&'a str),
-    Text(Text<'a>),
+    /// A string without escapes.
+    Text(&'a str),
+    /// A string as written between its quotes, with escapes.
+    Escaped(&'a str),
     Array,
     Object,
 }
@@ -34,66 +70,43 @@ impl Value<'_> {
     pub(super) const fn kind(self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Bool(_) => "a boolean",
+            Self::True | Self::False => "a boolean",
             Self::Number(_) => "a number",
-            Self::Text(_) => "text",
+            Self::Text(_) | Self::Escaped(_) => "text",
             Self::Array => "an array",
             Self::Object => "an object",
         }
     }
 }
 
-/// A string as written between its quotes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Text<'a> {
-    raw: &'a str,
-    escaped: bool,
-    at: usize,
-}
-
-impl<'a> Text<'a> {
-    /// The string with its escapes resolved.
-    ///
-    /// # Errors
-    /// Half of a surrogate pair, which is no character.
-    #[inline]
-    pub(super) fn resolve(self, arena: &'a Bump) -> Result<&'a str, Malformed> {
-        if self.escaped {
-            self.unescape(arena)
-        } else {
-            Ok(self.raw)
-        }
+/// A string with its escapes resolved; nothing where one is half of a surrogate pair, which is
+/// no character.
+#[cold]
+pub(super) fn unescape<'a>(escaped: &'a str, arena: &'a Bump) -> Option<&'a str> {
+    let mut out = BumpString::with_capacity_in(escaped.len(), arena);
+    let mut rest = escaped;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let mut characters = escape.chars();
+        let character = match characters.next() {
+            Some('b') => '\u{8}',
+            Some('f') => '\u{C}',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some('u') => {
+                let (character, length) = unicode_escape(escape)?;
+                characters = escape.get(length..).unwrap_or_default().chars();
+                character
+            }
+            Some(itself) => itself,
+            None => break,
+        };
+        out.push(character);
+        rest = characters.as_str();
     }
-
-    fn unescape(self, arena: &'a Bump) -> Result<&'a str, Malformed> {
-        let mut out = BumpString::with_capacity_in(self.raw.len(), arena);
-        let mut rest = self.raw;
-        while let Some((plain, escape)) = rest.split_once('\\') {
-            out.push_str(plain);
-            let mut characters = escape.chars();
-            let character = match characters.next() {
-                Some('b') => '\u{8}',
-                Some('f') => '\u{C}',
-                Some('n') => '\n',
-                Some('r') => '\r',
-                Some('t') => '\t',
-                Some('u') => {
-                    let (character, length) = unicode_escape(escape).ok_or(Malformed {
-                        what: "half of a surrogate pair",
-                        at: self.at + self.raw.len() - escape.len(),
-                    })?;
-                    characters = escape.get(length..).unwrap_or_default().chars();
-                    character
-                }
-                Some(itself) => itself,
-                None => break,
-            };
-            out.push(character);
-            rest = characters.as_str();
-        }
-        out.push_str(rest);
-        Ok(out.into_bump_str())
-    }
+    out.push_str(rest);
+    Some(out.into_bump_str())
 }
 
 /// The character of `uXXXX` or `uXXXX\uXXXX`, and the length of that.
@@ -148,7 +161,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn end(&mut self) -> Result<(), Malformed> {
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(self.malformed("something follows the value")),
+            Some(_) => Err(Malformed::Trailing),
         }
     }
 
@@ -157,7 +170,8 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(super) fn object(
         &mut self,
-        mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Malformed>,
+        arena: &'a Bump,
+        mut member: impl FnMut(&mut Self, &'a str) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         self.at += 1;
         if self.peek() == Some(b'}') {
@@ -165,12 +179,12 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         loop {
-            let key = self.key()?;
+            let key = self.key(arena)?;
             member(self, key)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => break,
-                _ => return Err(self.malformed("expected a comma or the object's end")),
+                _ => return Err(Malformed::NoCommaOrEnd),
             }
         }
         self.at += 1;
@@ -192,7 +206,7 @@ impl<'a> Scanner<'a> {
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b']') => break,
-                _ => return Err(self.malformed("expected a comma or the array's end")),
+                _ => return Err(Malformed::NoCommaOrEnd),
             }
         }
         self.at += 1;
@@ -203,14 +217,18 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(super) fn value(&mut self, max_depth: usize) -> Result<Value<'a>, Malformed> {
         match self.peek() {
-            Some(b'"') => self.string().map(Value::Text),
-            Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
+            Some(b'"') => self.string(),
+            Some(b'-' | b'0'..=b'9') => {
+                let start = self.at;
+                self.skip_number()?;
+                Ok(Value::Number(self.since(start)))
+            }
             Some(b'{') => self.skip(max_depth).map(|()| Value::Object),
             Some(b'[') => self.skip(max_depth).map(|()| Value::Array),
-            Some(b'n') => self.literal("null").map(|()| Value::Null),
-            Some(b't') => self.literal("true").map(|()| Value::Bool(true)),
-            Some(b'f') => self.literal("false").map(|()| Value::Bool(false)),
-            _ => Err(self.malformed("expected a value")),
+            Some(b'n') => self.literal(b"null").map(|()| Value::Null),
+            Some(b't') => self.literal(b"true").map(|()| Value::True),
+            Some(b'f') => self.literal(b"false").map(|()| Value::False),
+            _ => Err(Malformed::NoValue),
         }
     }
 
@@ -219,26 +237,27 @@ impl<'a> Scanner<'a> {
     pub(super) fn skip(&mut self, max_depth: usize) -> Result<(), Malformed> {
         let mut open = Nesting::default();
         loop {
-            let opened = match self.peek() {
+            let first = self.peek();
+            let opened = match first {
                 Some(b'{') => Some((Container::Object, b'}')),
                 Some(b'[') => Some((Container::Array, b']')),
                 _ => None,
             };
             if let Some((container, end)) = opened {
                 if open.depth == max_depth {
-                    return Err(self.malformed("nested too deep"));
+                    return Err(Malformed::Depth);
                 }
                 self.at += 1;
                 if self.peek() != Some(end) {
                     open.push(container);
                     if container == Container::Object {
-                        self.key()?;
+                        self.skip_key()?;
                     }
                     continue;
                 }
                 self.at += 1;
             } else {
-                self.value(0)?;
+                self.skip_scalar(first)?;
             }
             if self.close(&mut open)? {
                 return Ok(());
@@ -258,14 +277,14 @@ impl<'a> Scanner<'a> {
                 }
                 (Some(b','), Container::Object) => {
                     self.at += 1;
-                    self.key()?;
+                    self.skip_key()?;
                     return Ok(false);
                 }
                 (Some(b']'), Container::Array) | (Some(b'}'), Container::Object) => {
                     self.at += 1;
                     open.pop();
                 }
-                _ => return Err(self.malformed("expected a comma or an end")),
+                _ => return Err(Malformed::NoCommaOrEnd),
             }
         }
         Ok(true)
@@ -278,43 +297,93 @@ impl<'a> Scanner<'a> {
 
     /// A key and its colon.
     #[inline]
-    fn key(&mut self) -> Result<Text<'a>, Malformed> {
+    fn key(&mut self, arena: &'a Bump) -> Result<&'a str, Malformed> {
         if self.peek() != Some(b'"') {
-            return Err(self.malformed("expected a key"));
+            return Err(Malformed::NoKey);
         }
-        let key = self.string()?;
-        if self.peek() != Some(b':') {
-            return Err(self.malformed("expected a colon"));
-        }
-        self.at += 1;
+        let key = match self.string()? {
+            Value::Text(key) => key,
+            Value::Escaped(key) => unescape(key, arena).ok_or(Malformed::Surrogate)?,
+            _ => return Err(Malformed::NoKey),
+        };
+        self.colon()?;
         Ok(key)
     }
 
     #[inline]
-    fn string(&mut self) -> Result<Text<'a>, Malformed> {
-        self.at += 1;
-        let start = self.at;
-        let mut escaped = false;
-        loop {
-            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            self.at += plain_length(rest);
-            match self.byte() {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                Some(_) => return Err(self.malformed("a control character in a string")),
-                None => return Err(self.malformed("a string does not end")),
-            }
+    fn skip_key(&mut self) -> Result<(), Malformed> {
+        if self.peek() != Some(b'"') {
+            return Err(Malformed::NoKey);
         }
-        let text = Text {
-            raw: self.since(start),
-            escaped,
-            at: start,
-        };
+        self.skip_string()?;
+        self.colon()
+    }
+
+    #[inline]
+    fn colon(&mut self) -> Result<(), Malformed> {
+        if self.peek() != Some(b':') {
+            return Err(Malformed::NoColon);
+        }
         self.at += 1;
-        Ok(text)
+        Ok(())
+    }
+
+    /// Steps over a value that is neither an array nor an object.
+    #[inline]
+    fn skip_scalar(&mut self, first: Option<u8>) -> Result<(), Malformed> {
+        match first {
+            Some(b'"') => self.skip_string().map(drop),
+            Some(b'-' | b'0'..=b'9') => self.skip_number(),
+            Some(b'n') => self.literal(b"null"),
+            Some(b't') => self.literal(b"true"),
+            Some(b'f') => self.literal(b"false"),
+            _ => Err(Malformed::NoValue),
+        }
+    }
+
+    #[inline]
+    fn string(&mut self) -> Result<Value<'a>, Malformed> {
+        let start = self.at + 1;
+        let escaped = self.skip_string()?;
+        let text = self.text.get(start..self.at - 1).unwrap_or_default();
+        Ok(if escaped {
+            Value::Escaped(text)
+        } else {
+            Value::Text(text)
+        })
+    }
+
+    /// Steps over a string; whether it has escapes.
+    #[inline]
+    fn skip_string(&mut self) -> Result<bool, Malformed> {
+        self.at += 1;
+        self.plain();
+        let escaped = self.byte() != Some(b'"');
+        if escaped {
+            self.escaped()?;
+        }
+        self.at += 1;
+        Ok(escaped)
+    }
+
+    /// The rest of a string up to its quote, from where it is not plain.
+    #[cold]
+    fn escaped(&mut self) -> Result<(), Malformed> {
+        loop {
+            match self.byte() {
+                Some(b'"') => return Ok(()),
+                Some(b'\\') => self.escape()?,
+                Some(_) => return Err(Malformed::Control),
+                None => return Err(Malformed::NoQuote),
+            }
+            self.plain();
+        }
+    }
+
+    #[inline]
+    fn plain(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        self.at += plain_length(rest);
     }
 
     fn escape(&mut self) -> Result<(), Malformed> {
@@ -332,14 +401,13 @@ impl<'a> Scanner<'a> {
             {
                 6
             }
-            _ => return Err(self.malformed("an escape that does not exist")),
+            _ => return Err(Malformed::Escape),
         };
         self.at += length;
         Ok(())
     }
 
-    fn number(&mut self) -> Result<&'a str, Malformed> {
-        let start = self.at;
+    fn skip_number(&mut self) -> Result<(), Malformed> {
         if self.byte() == Some(b'-') {
             self.at += 1;
         }
@@ -358,7 +426,7 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        Ok(self.since(start))
+        Ok(())
     }
 
     /// One digit or more.
@@ -368,23 +436,18 @@ impl<'a> Scanner<'a> {
             self.at += 1;
         }
         if self.at == start {
-            return Err(self.malformed("expected a digit"));
+            return Err(Malformed::NoDigit);
         }
         Ok(())
     }
 
-    fn literal(&mut self, word: &str) -> Result<(), Malformed> {
+    fn literal(&mut self, word: &[u8]) -> Result<(), Malformed> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word.as_bytes()) {
-            return Err(self.malformed("expected a value"));
+        if !rest.starts_with(word) {
+            return Err(Malformed::NoValue);
         }
         self.at += word.len();
         Ok(())
-    }
-
-    #[cold]
-    fn malformed(&self, what: &'static str) -> Malformed {
-        Malformed { what, at: self.at }
     }
 }
 
@@ -403,18 +466,21 @@ fn plain_length(bytes: &[u8]) -> usize {
     // A byte's high bit is set where the byte is less than `limit`; a borrow can spoil only
     // the bytes above the lowest hit, and the lowest is what counts.
     let less = |word: u64, limit: u64| word.wrapping_sub(limit * ONES) & !word & HIGH;
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
+    let mut rest = bytes;
+    let mut length = 0;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*word);
         let quote = less(word ^ (u64::from(b'"') * ONES), 1);
         let backslash = less(word ^ (u64::from(b'\\') * ONES), 1);
         let stops = quote | backslash | less(word, 0x20);
         if stops != 0 {
-            return index * 8 + stops.trailing_zeros() as usize / 8;
+            return length + stops.trailing_zeros() as usize / 8;
         }
+        rest = after;
+        length += 8;
     }
     let plain = |byte: &&u8| **byte >= 0x20 && **byte != b'"' && **byte != b'\\';
-    words.len() * 8 + tail.iter().take_while(plain).count()
+    length + rest.iter().take_while(plain).count()
 }
 
 /// A kind of value that holds others.
@@ -544,11 +610,9 @@ mod tests {
 
     #[test]
     fn a_fault_says_where_it_is() {
-        let Err(fault) = read("{\"a\": tru}") else {
-            panic!("that is no JSON");
-        };
-        assert_eq!(fault.at, 6);
-        assert_eq!(fault.what, "expected a value");
+        let mut scanner = Scanner::new("{\"a\": tru}");
+        assert_eq!(scanner.skip(9), Err(Malformed::NoValue));
+        assert_eq!(scanner.at(), 6);
     }
 
     #[test]
@@ -561,7 +625,7 @@ mod tests {
                 let cut = text.get(..text.len() - 1).unwrap();
                 assert!(read(cut).is_err(), "{depth} {open} cut");
                 let [mut opened, zero, closed] = nested(depth);
-                opened.insert_str(0, "[");
+                opened.insert(0, '[');
                 let wrong = [opened, zero, closed, "}".into()].concat();
                 assert!(read(&wrong).is_err(), "{depth} {open} closed wrongly");
             }
@@ -575,7 +639,8 @@ mod tests {
 
     fn resolved(text: &str, arena: &Bump) -> Option<String> {
         match Scanner::new(text).value(0) {
-            Ok(Value::Text(text)) => text.resolve(arena).map(Into::into).ok(),
+            Ok(Value::Text(text)) => Some(text.into()),
+            Ok(Value::Escaped(text)) => unescape(text, arena).map(Into::into),
             other => panic!("{other:?}"),
         }
     }
