@@ -1,4 +1,5 @@
 //! netsieve: a Kafka stream processor for network connection records.
+pub mod cli;
 pub mod config;
 pub mod generate;
 pub mod pipeline;

@@ -1,1 +1,29 @@
-fn main() {}
+//! The command: arguments, run, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use netsieve::cli::{CliError, pipe};
+
+#[derive(Parser)]
+enum Command {
+    /// Turns messages from files or standard input into events, without Kafka
+    Pipe(pipe::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::Pipe(args) => pipe::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("netsieve: {error}");
+            ExitCode::from(match error {
+                CliError::Config(_) => 78,
+                CliError::Usage(_) => 2,
+                CliError::Failed(_) => 1,
+            })
+        }
+    }
+}
