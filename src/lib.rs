@@ -2,5 +2,6 @@
 pub mod cli;
 pub mod config;
 pub mod generate;
+pub mod observe;
 pub mod pipeline;
 pub mod proto;

@@ -67,6 +67,7 @@ const SECRET_NAMES: &[&str] = &[
 
 /// Properties that netsieve sets, and how to say instead what they say.
 const OWNED: &[(&str, &str)] = &[
+    ("client.id", "use instance"),
     ("bootstrap.servers", "use kafka.bootstrap"),
     ("metadata.broker.list", "use kafka.bootstrap"),
     ("group.id", "use source.group"),
@@ -76,15 +77,20 @@ const OWNED: &[(&str, &str)] = &[
     ("auto.commit.enable", OWNED_BY_DELIVERY),
     ("auto.commit.interval.ms", "use commit.interval"),
     ("enable.auto.offset.store", OWNED_BY_DELIVERY),
-    ("auto.offset.reset", "use source.on_data_loss"),
     ("isolation.level", OWNED_BY_DELIVERY),
     ("enable.partition.eof", OWNED_BY_DELIVERY),
     ("partition.assignment.strategy", OWNED_BY_DELIVERY),
     ("enable.idempotence", OWNED_BY_DELIVERY),
+    ("enable.gapless.guarantee", OWNED_BY_DELIVERY),
     ("transactional.id", OWNED_BY_DELIVERY),
     ("acks", OWNED_BY_DELIVERY),
     ("request.required.acks", OWNED_BY_DELIVERY),
     ("delivery.report.only.error", OWNED_BY_DELIVERY),
+    (
+        "message.max.bytes",
+        "remove it, it follows from max.message.bytes of the topics",
+    ),
+    ("test.mock.num.brokers", "run `netsieve demo`"),
     ("statistics.interval.ms", "remove it, metrics depend on it"),
 ];
 
@@ -126,6 +132,12 @@ pub(super) fn property(
         secret,
     };
     try_on(path, name, &property, origin)?;
+    if name == "auto.offset.reset" && !["earliest", "latest"].contains(&property.text.as_str()) {
+        // What becomes of an offset out of range is not for librdkafka to say.
+        let what = format!("{path} cannot be {property:?}");
+        let remedy = "give earliest or latest, and see source.on_data_loss";
+        return Err(ConfigError::new(what, origin, remedy));
+    }
     Ok(Passed {
         name: name.to_owned(),
         property,

@@ -86,6 +86,9 @@ impl Reader {
             let what = "\"consumer\" does not go with kafka.static_membership";
             return Err(given.error(what, "turn one of them off"));
         }
+        if group_protocol == GroupProtocol::Consumer {
+            self.refuse_brokers_own()?;
+        }
         let common = self.properties("kafka.", environment)?;
         let with_common = |mut properties: Properties| {
             for (name, property) in &common {
@@ -101,6 +104,21 @@ impl Reader {
             consumer: with_common(self.properties("kafka.consumer.", environment)?),
             producer: with_common(self.properties("kafka.producer.", environment)?),
         })
+    }
+
+    /// Refuses what the broker decides under [`GroupProtocol::Consumer`].
+    fn refuse_brokers_own(&self) -> Result<(), ConfigError> {
+        for name in ["session.timeout.ms", "heartbeat.interval.ms"] {
+            for section in ["kafka", "kafka.consumer"] {
+                let path = format!("{section}.{name}");
+                if let Some(setting) = self.layer.get(&path) {
+                    let what = format!("{path} does not go with kafka.group_protocol \"consumer\"");
+                    let remedy = "remove it, the broker decides it";
+                    return Err(ConfigError::new(what, &setting.origin, remedy));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes the properties of librdkafka below `section`.

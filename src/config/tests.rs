@@ -185,16 +185,16 @@ fn a_key_of_one_output_can_be_set() {
 
 #[test]
 fn properties_pass_through_however_they_are_written() {
-    let quoted = "[kafka]\n\"client.id\" = \"c\"\n[kafka.consumer]\n\"fetch.min.bytes\" = 7\n\"check.crcs\" = true";
+    let quoted = "[kafka]\n\"client.rack\" = \"c\"\n[kafka.consumer]\n\"fetch.min.bytes\" = 7\n\"check.crcs\" = true";
     let dotted =
-        "[kafka]\nclient.id = \"c\"\nconsumer.fetch.min.bytes = 7\nconsumer.check.crcs = true";
+        "[kafka]\nclient.rack = \"c\"\nconsumer.fetch.min.bytes = 7\nconsumer.check.crcs = true";
     assert_eq!(of_file(quoted).config(), of_file(dotted).config());
     let given = Given {
         file: dotted,
         variables: &[("NETSIEVE__KAFKA__PRODUCER__COMPRESSION_TYPE", "lz4")],
         set: &[
             "kafka.\"socket.timeout.ms\"=2000",
-            "kafka.consumer.client.id=007",
+            "kafka.consumer.client.rack=007",
         ],
         ..Given::default()
     };
@@ -208,11 +208,11 @@ fn properties_pass_through_however_they_are_written() {
     };
     assert_eq!(
         texts(&kafka.consumer),
-        "check.crcs=true client.id=007 fetch.min.bytes=7 socket.timeout.ms=2000"
+        "check.crcs=true client.rack=007 fetch.min.bytes=7 socket.timeout.ms=2000"
     );
     assert_eq!(
         texts(&kafka.producer),
-        "client.id=c compression.type=lz4 socket.timeout.ms=2000"
+        "client.rack=c compression.type=lz4 socket.timeout.ms=2000"
     );
 }
 
@@ -224,7 +224,7 @@ fn secrets_are_never_shown() {
             "sasl.username" = "${env:THE_USER}"
             "sasl.password" = "hunter2"
             "ssl.key.password" = "${file:password}"
-            "client.id" = "plain"
+            "client.rack" = "plain"
         "#,
         variables: &[("THE_USER", "hunter2"), ("OTHER", "hunter2")],
         set: &["kafka.producer.sasl.oauthbearer.config=hunter2"],
@@ -290,13 +290,15 @@ const REFUSED: &[&str] = &[
     "[kafka]\nbootstrap = \"\"",
     "[kafka]\nbootstrap = \"${env:BROKERS}\"",
     "[kafka]\nbootstrap.servers = \"a:1\"",
-    "[kafka]\nclient.idd = \"a\"",
+    "[kafka]\nclient.rak = \"a\"",
     "[kafka.consumer]\nfetch.min.byte = 1",
     "[kafka]\nbootstrp = \"a:1\"",
     "[kafka]\nsecurity.protocol = \"tls\"",
+    "[kafka.consumer]\nauto.offset.reset = \"error\"",
+    "[kafka]\ngroup_protocol = \"consumer\"\nconsumer.session.timeout.ms = 6000",
     "[kafka]\nsasl.password = \"${env:NOT_SET}\"",
     "[kafka]\nsasl.password = \"${file:/nonexistent}\"",
-    "[kafka]\nclient.id = \"a\"\n\"client.id\" = \"b\"",
+    "[kafka]\nclient.rack = \"a\"\n\"client.rack\" = \"b\"",
     "[kafka]\nstatic_membership = true\ngroup_protocol = \"consumer\"",
     "[source]\ntopic = []",
     "[source]\ntopic = \"a b\"",
@@ -324,6 +326,7 @@ const REFUSED: &[&str] = &[
 ];
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one snapshot of every line")]
 fn an_error_says_what_where_and_what_to_do() {
     let lines = REFUSED.iter().map(|file| {
         format!(
@@ -361,20 +364,24 @@ fn an_error_says_what_where_and_what_to_do() {
             kafka.bootstrap takes no reference, netsieve.toml:2, use ${env:…} and ${file:…} for librdkafka properties only
         [kafka]\nbootstrap.servers = "a:1"
             kafka.bootstrap.servers is set by netsieve, netsieve.toml:2, use kafka.bootstrap
-        [kafka]\nclient.idd = "a"
-            unknown key kafka.client.idd, netsieve.toml:2, did you mean kafka.client.id?
+        [kafka]\nclient.rak = "a"
+            unknown key kafka.client.rak, netsieve.toml:2, did you mean kafka.client.rack?
         [kafka.consumer]\nfetch.min.byte = 1
             unknown key kafka.consumer.fetch.min.byte, netsieve.toml:2, did you mean kafka.consumer.fetch.min.bytes?
         [kafka]\nbootstrp = "a:1"
             unknown key kafka.bootstrp, netsieve.toml:2, did you mean kafka.bootstrap?
         [kafka]\nsecurity.protocol = "tls"
             kafka.security.protocol is refused by librdkafka (Invalid value "tls" for configuration property "security.protocol"), netsieve.toml:2, give a value that it takes
+        [kafka.consumer]\nauto.offset.reset = "error"
+            kafka.consumer.auto.offset.reset cannot be "error", netsieve.toml:2, give earliest or latest, and see source.on_data_loss
+        [kafka]\ngroup_protocol = "consumer"\nconsumer.session.timeout.ms = 6000
+            kafka.consumer.session.timeout.ms does not go with kafka.group_protocol "consumer", netsieve.toml:3, remove it, the broker decides it
         [kafka]\nsasl.password = "${env:NOT_SET}"
             kafka.sasl.password refers to the variable NOT_SET, which is not set, netsieve.toml:2, set it
         [kafka]\nsasl.password = "${file:/nonexistent}"
             kafka.sasl.password refers to the file /nonexistent: No such file or directory (os error 2), netsieve.toml:2, make it readable or name another
-        [kafka]\nclient.id = "a"\n"client.id" = "b"
-            kafka.client.id is given twice, first at netsieve.toml:2, netsieve.toml:3, keep one of them
+        [kafka]\nclient.rack = "a"\n"client.rack" = "b"
+            kafka.client.rack is given twice, first at netsieve.toml:2, netsieve.toml:3, keep one of them
         [kafka]\nstatic_membership = true\ngroup_protocol = "consumer"
             kafka.group_protocol "consumer" does not go with kafka.static_membership, netsieve.toml:3, turn one of them off
         [source]\ntopic = []
