@@ -1,6 +1,8 @@
 //! The command line.
 
-pub mod framing;
+mod feed;
+mod framing;
+pub mod generate;
 pub mod pipe;
 
 use crate::config::ConfigError;
