@@ -10,9 +10,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::CliError;
 use super::framing::{self, Framing};
-use crate::config::{self, Environment, Sources};
+use super::{CliError, Global};
+use crate::config;
 use crate::pipeline::code::{Level, Reason};
 use crate::pipeline::emit::{DeadLetter, Emitted, Tally};
 use crate::pipeline::message::Input;
@@ -26,7 +26,7 @@ use crate::pipeline::{self, Workspace};
 Examples:
   netsieve pipe messages.jsonl                     one JSON message a line
   netsieve generate --messages 10 | netsieve pipe  the same from another command
-  netsieve pipe --raw value.bin                    a Kafka value, format detected
+  netsieve pipe --raw value.bin                    a value as Kafka has it
   netsieve pipe --input protobuf --output protobuf <in.bin >out.bin
   netsieve pipe --dead-letters rejects.jsonl messages.jsonl | jq .local")]
 pub struct Args {
@@ -48,12 +48,6 @@ pub struct Args {
     /// Take this time (RFC 3339) for now; without it, each message's own timestamp is
     #[arg(long, value_name = "TIME")]
     now: Option<jiff::Timestamp>,
-    /// Configuration file; its [validate] and [source] sections count here
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Set one key of the configuration, such as validate.reject='["expired"]'
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
 }
 
 /// How messages are written.
@@ -71,8 +65,8 @@ enum OutputFormat {
 }
 
 /// Runs the command.
-pub fn run(args: Args) -> Result<(), CliError> {
-    let settings = settings(&args)?;
+pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
+    let settings = settings(&args, global)?;
     let rejects: Box<dyn Write> = match &args.dead_letters {
         Some(path) => {
             let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
@@ -103,14 +97,8 @@ pub fn run(args: Args) -> Result<(), CliError> {
 }
 
 /// The core's settings: those of the configuration, and one output that takes every event.
-fn settings(args: &Args) -> Result<Settings, CliError> {
-    let loaded = config::load(&Sources {
-        file: args.config.clone(),
-        environment: Environment::of_process(),
-        set: args.set.clone(),
-        flags: Vec::new(),
-    })?;
-    let config = loaded.config;
+fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
+    let config = config::load(&global.sources())?.config;
     let format = match (args.raw, args.input) {
         (true, _) => config.source.format,
         (false, InputFormat::Json) => SourceFormat::Json,
@@ -147,7 +135,7 @@ impl Stop {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::Closed;
         }
-        Self::Failed(CliError::Failed(format!(
+        Self::Failed(CliError::failure(format!(
             "cannot write {what} ({error}): check the space and the rights"
         )))
     }
@@ -155,7 +143,7 @@ impl Stop {
 
 fn cannot(verb: &str, path: &Path, error: &io::Error) -> CliError {
     let path = path.display();
-    CliError::Failed(format!(
+    CliError::failure(format!(
         "cannot {verb} {path} ({error}): check the path and its rights"
     ))
 }
