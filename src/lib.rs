@@ -1,5 +1,7 @@
 //! netsieve: a Kafka stream processor for network connection records.
+pub mod cli;
 pub mod config;
+pub mod kafka;
 pub mod observe;
 pub mod pipeline;
 pub mod proto;
