@@ -1,18 +1,21 @@
 //! The command line: arguments to a subcommand's work to an exit code.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod check;
+pub mod completions;
 mod error;
 mod feed;
 mod framing;
 pub mod generate;
 pub mod pipe;
+pub mod schema;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::config::{Environment, Sources};
 
@@ -110,6 +113,12 @@ enum Command {
     Pipe(With<pipe::Args>),
     /// Generate messages like those of real agents, good and bad
     Generate(generate::Args),
+    /// Check and print the configuration; with --connect, look at the cluster too
+    Check(With<check::Args>),
+    /// Print the protobuf schema of the events or of the input
+    Schema(schema::Args),
+    /// Print the completion script of a shell
+    Completions(completions::Args),
 }
 
 /// Runs the command line of this process.
@@ -122,6 +131,9 @@ pub fn main() -> ExitCode {
     let result = match command {
         Command::Pipe(with) => pipe::run(with.args, &global.under(with.global)),
         Command::Generate(args) => generate::run(args),
+        Command::Check(with) => check::run(with.args, &global.under(with.global)),
+        Command::Schema(args) => schema::run(args),
+        Command::Completions(args) => completions::run(args, &mut Arguments::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,3 @@
+//! The Kafka side.
+
+pub mod probe;
