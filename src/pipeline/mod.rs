@@ -174,6 +174,7 @@ pub fn message_timestamp_ms(input: &Input<'_>, settings: &Settings) -> Option<i6
 
 impl Workspace {
     fn reset(&mut self) {
+        self.encoders.begin_message();
         if self.arena.allocated_bytes() > MAX_KEPT_ARENA_BYTES {
             self.arena = Bump::new();
         } else {
