@@ -127,13 +127,16 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            for line in error.lines() {
-                eprintln!("netsieve: {line}");
-            }
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) => complain(&error),
     }
+}
+
+/// Says on stderr what went wrong.
+fn complain(error: &CliError) -> ExitCode {
+    for line in error.lines() {
+        eprintln!("netsieve: {line}");
+    }
+    ExitCode::from(error.exit_code())
 }
 
 /// Help as clap lays it out; a wrong usage in one line.
@@ -148,17 +151,24 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = error.print();
-    } else {
-        let text = error.render().to_string();
-        let what = text.split("\n\nUsage:").next().unwrap_or(&text);
-        let what = what.trim_start_matches("error: ");
-        let words: Vec<_> = what.split_whitespace().collect();
-        let words = words
-            .join(" ")
-            .replace(" For more information, try '--help'.", "");
-        eprintln!("netsieve: {words}, see netsieve --help");
+        return ExitCode::from(2);
     }
-    ExitCode::from(CliError::USAGE)
+    complain(&CliError::Usage(in_one_line(&error.render().to_string())))
+}
+
+/// clap's message without its usage and its advice.
+fn in_one_line(text: &str) -> String {
+    let what = text.split("\n\nUsage:").next().unwrap_or(text);
+    let what = what
+        .split("\n\nFor more information")
+        .next()
+        .unwrap_or(what);
+    let words: Vec<_> = what
+        .trim_start_matches("error: ")
+        .split_whitespace()
+        .collect();
+    let words = words.join(" ").replace(" tip: ", ", ");
+    format!("{words}, see netsieve --help")
 }
 
 /// Writes to stdout; a reader that has gone away is no error.
@@ -170,7 +180,7 @@ pub fn print(text: &str) -> Result<(), CliError> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let line = format!("cannot write ({error}), stdout, see where it leads");
-            Err(CliError::failure(line))
+            Err(CliError::Failed(line))
         }
         _ => Ok(()),
     }
