@@ -1,9 +1,11 @@
 //! The command line: arguments to a subcommand's work to an exit code.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod background;
 pub mod check;
 pub mod completions;
 mod error;
+pub mod run;
 pub mod schema;
 
 use std::io::{self, Write};
@@ -36,6 +38,7 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
+  netsieve run --bootstrap kafka:9092
   netsieve check --config netsieve.toml --connect
   netsieve check --set source.topic=raw --set 'kafka.client.rack=a'
 
@@ -105,6 +108,8 @@ struct With<A: clap::Args> {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Read raw messages from Kafka, write events and dead letters
+    Run(With<run::Args>),
     /// Check and print the configuration; with --connect, look at the cluster too
     Check(With<check::Args>),
     /// Print the protobuf schema of the events or of the input
@@ -121,9 +126,10 @@ pub fn main() -> ExitCode {
     };
     let Arguments { global, command } = arguments;
     let result = match command {
+        Command::Run(with) => run::run(with.args, &global.under(with.global)),
         Command::Check(with) => check::run(with.args, &global.under(with.global)),
-        Command::Schema(args) => schema::run(args),
-        Command::Completions(args) => completions::run(args, &mut Arguments::command()),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args, &mut Arguments::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
