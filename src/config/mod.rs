@@ -13,14 +13,12 @@ pub mod keys;
 mod layers;
 mod load;
 mod outputs;
+mod parts;
 mod properties;
 mod sections;
 mod value;
 
-pub use checked::{
-    Brake, BrakeAction, Commit, Config, Delivery, GroupProtocol, Kafka, Log, LogFormat, OnDataLoss,
-    Output, Source, Validate,
-};
+pub use checked::{Config, Delivery, Kafka, Log, LogFormat, Output, Source, Validate};
 pub use environment::Environment;
 pub use error::{ConfigError, Origin};
 pub use kafka::{Properties, Property};

@@ -81,7 +81,7 @@ impl Probe {
             };
             // The configuration has checked the pattern.
             let matches = |name: &str| {
-                let pattern = regex::Regex::new(&format!("^{pattern}"));
+                let pattern = regex_lite::Regex::new(&format!("^{pattern}"));
                 pattern.is_ok_and(|pattern| pattern.is_match(name))
             };
             let matching = metadata
