@@ -146,7 +146,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
                 .and_then(|()| manifest.write_all(b"\n"));
             written.map_err(|error| unwritten(&error))?;
         }
-        if target.take(&message)? == Taken::Closed {
+        if target.take(message)? == Taken::Closed {
             break;
         }
         progress.inc(1);
@@ -210,12 +210,12 @@ enum Taken {
 }
 
 impl Target {
-    fn take(&mut self, message: &Generated) -> Result<Taken, CliError> {
+    fn take(&mut self, message: Generated) -> Result<Taken, CliError> {
         match self {
             Self::File { file, delimited } => taken(write(&mut **file, &message.value, *delimited)),
             Self::Topic { feed, pace } => {
                 pace.wait();
-                feed.send(message)?;
+                feed.send(&message.into())?;
                 Ok(Taken::Yes)
             }
         }

@@ -4,6 +4,7 @@
 mod background;
 pub mod check;
 pub mod completions;
+pub mod demo;
 mod error;
 mod feed;
 mod framing;
@@ -11,6 +12,7 @@ pub mod generate;
 pub mod pipe;
 pub mod run;
 pub mod schema;
+mod terminal;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -112,6 +114,8 @@ struct With<A: clap::Args> {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Show the whole stream on an embedded broker; ends by itself
+    Demo(demo::Args),
     /// Read raw messages from Kafka, write events and dead letters
     Run(With<run::Args>),
     /// Turn messages from files or standard input into events, without Kafka
@@ -134,6 +138,7 @@ pub fn main() -> ExitCode {
     };
     let Arguments { global, command } = arguments;
     let result = match command {
+        Command::Demo(args) => demo::run(&args),
         Command::Run(with) => run::run(with.args, &global.under(with.global)),
         Command::Pipe(with) => pipe::run(with.args, &global.under(with.global)),
         Command::Generate(args) => generate::run(args),
