@@ -259,7 +259,7 @@ mod tests {
             message_id: "m".to_owned(),
             process: Some(v1::Process {
                 pid: Some(pid),
-                name: String::new(),
+                ..v1::Process::default()
             }),
             ..v1::Event::default()
         }

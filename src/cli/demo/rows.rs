@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = rows! {
         "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe" None;
     "netstat, Windows" "[fe80::244e:2f1e:2096:62b2%9]:1900" "*:*" "udp,ipv6" "" "svchost.exe" None;
     "ss, Linux" "127.0.0.53%lo:53" "0.0.0.0:*" "udp" "UNCONN" "systemd-resolve" None;
-    "netstat, Linux" "2a00:1450:4001:82a::443" ":::*" "tcp6" "TIME_WAIT" "" None;
+    "netstat, Linux" "2a00:1450:4001:82a::443" ":::*" "tcp6" "LISTEN" "" None;
     "netstat, macOS" "192.168.1.221.5486" "198.51.100.26.443" "tcp4" "FIN_WAIT_2" "apsd" None;
     "/proc/net/tcp" "3500007F:0035" "00000000:0000" "tcp,ipv4" "listen" "systemd-resolve" None;
     "Seatbelt" "[::ffff:10.0.0.5]:445" "[::ffff:10.0.0.77]:51234" "tcp,ipv6" "ESTAB" "System" None;

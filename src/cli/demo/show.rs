@@ -86,14 +86,26 @@ fn end(end: &v1::Endpoint) -> String {
     }
 }
 
-/// The last part of a path, with its arguments.
+/// The last part of a path, without its flags.
 fn base_name(process: &str) -> &str {
-    process.rsplit(['/', '\\']).next().unwrap_or(process)
+    let path = process.split(" -").next().unwrap_or(process);
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    name.trim_end_matches('"')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_is_shown_by_its_last_name() {
+        assert_eq!(base_name("sshd"), "sshd");
+        assert_eq!(base_name("/usr/lib/postgres -D /var/lib/main"), "postgres");
+        assert_eq!(
+            base_name("\"C:\\SQL Server\\sqlservr.exe\" -sM"),
+            "sqlservr.exe"
+        );
+    }
 
     #[test]
     fn every_line_fits_the_screen_and_has_no_colour_without_a_terminal() {
@@ -107,8 +119,8 @@ mod tests {
                 ..v1::Endpoint::default()
             }),
             process: Some(v1::Process {
-                pid: None,
                 name: "/usr/lib/a-very-long-name-of-a-process".to_owned(),
+                ..v1::Process::default()
             }),
             warnings: vec!["address_not_numeric".to_owned(); 6],
             ..v1::Event::default()
