@@ -299,8 +299,9 @@ impl<'a> Stack<'a> {
                 None => {}
             }
         }
-        let mut names = Vec::with_capacity_in(self.elements + 1, arena);
-        let on = |layer| self.elements().filter(move |e| e.layer == layer);
+        let elements = Vec::from_iter_in(self.elements(), arena);
+        let on = |layer| elements.iter().filter(move |e| e.layer == layer);
+        let mut names = Vec::with_capacity_in(elements.len() + 1, arena);
         names.extend(on(Layer::Application).map(|e| e.name));
         names.extend(on(Layer::Transport).map(|e| e.name));
         match network {
