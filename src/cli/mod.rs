@@ -5,6 +5,10 @@ mod background;
 pub mod check;
 pub mod completions;
 mod error;
+mod feed;
+mod framing;
+pub mod generate;
+pub mod pipe;
 pub mod run;
 pub mod schema;
 
@@ -110,6 +114,10 @@ struct With<A: clap::Args> {
 enum Command {
     /// Read raw messages from Kafka, write events and dead letters
     Run(With<run::Args>),
+    /// Turn messages from files or standard input into events, without Kafka
+    Pipe(With<pipe::Args>),
+    /// Generate messages like those of real agents, good and bad
+    Generate(generate::Args),
     /// Check and print the configuration; with --connect, look at the cluster too
     Check(With<check::Args>),
     /// Print the protobuf schema of the events or of the input
@@ -127,6 +135,8 @@ pub fn main() -> ExitCode {
     let Arguments { global, command } = arguments;
     let result = match command {
         Command::Run(with) => run::run(with.args, &global.under(with.global)),
+        Command::Pipe(with) => pipe::run(with.args, &global.under(with.global)),
+        Command::Generate(args) => generate::run(args),
         Command::Check(with) => check::run(with.args, &global.under(with.global)),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args, &mut Arguments::command()),
@@ -159,7 +169,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::from(2);
     }
-    complain(&CliError::Usage(in_one_line(&error.render().to_string())))
+    complain(&CliError::usage(in_one_line(&error.render().to_string())))
 }
 
 /// clap's message without its usage and its advice.
@@ -186,7 +196,7 @@ pub fn print(text: &str) -> Result<(), CliError> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let line = format!("cannot write ({error}), stdout, see where it leads");
-            Err(CliError::Failed(line))
+            Err(CliError::failure(line))
         }
         _ => Ok(()),
     }
