@@ -72,7 +72,15 @@ fn wrong_usage_is_one_line_and_code_2() {
 
 #[test]
 fn help_has_examples_and_fits_80_columns() {
-    for subcommand in [&[][..], &["run"], &["check"], &["schema"], &["completions"]] {
+    for subcommand in [
+        &[][..],
+        &["run"],
+        &["pipe"],
+        &["generate"],
+        &["check"],
+        &["schema"],
+        &["completions"],
+    ] {
         let arguments: Vec<_> = subcommand.iter().copied().chain(["--help"]).collect();
         let help = run(&arguments);
         assert_eq!(help.code, Some(0));
