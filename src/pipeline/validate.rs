@@ -171,6 +171,7 @@ mod tests {
     fn input(timestamp_ms: Option<i64>) -> Input<'static> {
         Input {
             value: &[],
+            key: None,
             headers: &[],
             topic: "t",
             partition: 0,

@@ -24,6 +24,7 @@ fn settings(format: SourceFormat) -> Settings {
 fn input<'a>(value: &'a [u8], headers: &'a [Header<'a>]) -> Input<'a> {
     Input {
         value,
+        key: None,
         headers,
         topic: "t",
         partition: 0,

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::address::{self, Address, Form, Problem, Reading, Trailer};
-use super::protocol::{Element, Layer, Link, Spelling, Stack};
+use super::protocol::{Layer, Link, Spelling, Stack};
 use super::services::Registry;
 use crate::pipeline::record::{Endpoint, Network};
 
@@ -64,22 +64,31 @@ pub(super) fn remote<'a>(text: &'a str, stack: &Stack<'a>) -> Result<Option<Addr
     })
 }
 
-/// The form that nearly all rows have.
+/// The forms that nearly all rows have, ip and port.
 #[inline]
 fn usual<'a>(text: &str, stack: &Stack<'_>) -> Option<Address<'a>> {
     if !matches!(stack.trailer, Trailer::Port(_)) {
         return None;
     }
+    if text.starts_with('[') {
+        let (ip, port) = address::ipv6_and_port(text)?;
+        return Some(at(IpAddr::V6(ip).to_canonical(), port));
+    }
     let (ip, port) = address::ipv4_and_port(text)?;
-    Some(Address {
+    Some(at(IpAddr::V4(ip), port))
+}
+
+#[inline]
+fn at<'a>(ip: IpAddr, port: u16) -> Address<'a> {
+    Address {
         end: Endpoint {
-            ip: Some(IpAddr::V4(ip)),
+            ip: Some(ip),
             port: Some(port),
             ..Endpoint::default()
         },
-        family: Some(Network::Ipv4),
+        family: Some(Network::of(ip)),
         ..Address::default()
-    })
+    }
 }
 
 /// The spellings of "no remote" that are no address.
@@ -188,13 +197,11 @@ fn list<'a>(
 /// How a list of that many elements pairs: whether every protocol has an element (rather than
 /// only those that carry addresses), and whether ip and port are one element.
 fn pairing(count: usize, stack: &Stack<'_>) -> Option<(bool, bool)> {
-    let has_address = |element: &&Element| element.layer != Layer::Application;
-    let carriers = stack.elements.iter().filter(has_address).count();
-    if count == stack.elements.len() {
+    if count == stack.elements {
         Some((true, false))
-    } else if count == carriers {
+    } else if count == stack.carriers {
         Some((false, false))
-    } else if count + 1 == carriers && stack.transport.is_some() && stack.has_network() {
+    } else if count + 1 == stack.carriers && stack.transport.is_some() && stack.has_network() {
         Some((false, true))
     } else {
         None
@@ -204,7 +211,7 @@ fn pairing(count: usize, stack: &Stack<'_>) -> Option<(bool, bool)> {
 /// The roles of a list's elements, in the order in which the protocols were written.
 fn roles(stack: &Stack<'_>, names_all: bool, combines: bool) -> impl Iterator<Item = Role> {
     let (mut port, mut ip, mut link) = (false, false, false);
-    stack.elements.iter().filter_map(move |element| {
+    stack.elements().filter_map(move |element| {
         let (seen, role) = match element.layer {
             Layer::Application => return names_all.then_some(Role::Text),
             Layer::Transport => (&mut port, Role::Port),

@@ -2,15 +2,26 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Longest text of an IPv6 address, with an embedded IPv4 tail.
-const MAX_IPV6_BYTES: usize = 45;
-
 /// The form of nearly all rows, `1.2.3.4:80` and nothing else.
 #[inline]
 pub(crate) fn ipv4_and_port(text: &str) -> Option<(Ipv4Addr, u16)> {
     let mut rest = text.as_bytes();
     let ip = take_ipv4(&mut rest)?;
     let [b':', port @ ..] = rest else {
+        return None;
+    };
+    Some((ip, decimal(port)?))
+}
+
+/// `[::1]:80` and nothing else.
+#[inline]
+pub(crate) fn ipv6_and_port(text: &str) -> Option<(Ipv6Addr, u16)> {
+    let [b'[', rest @ ..] = text.as_bytes() else {
+        return None;
+    };
+    let mut rest = rest;
+    let ip = take_ipv6(&mut rest)?;
+    let [b']', b':', port @ ..] = rest else {
         return None;
     };
     Some((ip, decimal(port)?))
@@ -49,10 +60,79 @@ pub(super) fn decimal(text: &[u8]) -> Option<u16> {
 
 /// An IPv6 address without zone.
 pub(super) fn ipv6(text: &str) -> Option<Ipv6Addr> {
-    if text.len() > MAX_IPV6_BYTES {
+    let mut rest = text.as_bytes();
+    let ip = take_ipv6(&mut rest)?;
+    rest.is_empty().then_some(ip)
+}
+
+/// Takes as much of the text as is one address.
+fn take_ipv6(rest: &mut &[u8]) -> Option<Ipv6Addr> {
+    let follows = |rest: &[u8]| rest.first().is_some_and(u8::is_ascii_hexdigit);
+    // The groups so far, and those before `::` with their number.
+    let (mut groups, mut count) = (0, 0);
+    let mut before_gap = None;
+    let mut is_more = true;
+    if let [b':', b':', after @ ..] = *rest {
+        before_gap = Some((0, 0));
+        *rest = after;
+        is_more = follows(after);
+    }
+    while is_more {
+        let start = *rest;
+        let group = take_group(rest)?;
+        if let [b'.', ..] = *rest {
+            *rest = start;
+            groups = (groups << 32) | u128::from(take_ipv4(rest)?.to_bits());
+            count += 2;
+            break;
+        }
+        groups = (groups << 16) | u128::from(group);
+        count += 1;
+        is_more = match *rest {
+            [b':', b':', after @ ..] if before_gap.is_none() => {
+                before_gap = Some((groups, count));
+                groups = 0;
+                *rest = after;
+                follows(after)
+            }
+            [b':', after @ ..] if count < 8 => {
+                *rest = after;
+                true
+            }
+            _ => false,
+        };
+    }
+    let bits = match before_gap {
+        None if count == 8 => groups,
+        // `::` stands for one group at least.
+        Some((before, number)) if count < 8 => {
+            before.checked_shl(16 * (8 - number)).unwrap_or(0) | groups
+        }
+        _ => return None,
+    };
+    Some(Ipv6Addr::from_bits(bits))
+}
+
+/// One group: 1 to 4 hex digits.
+#[inline]
+fn take_group(rest: &mut &[u8]) -> Option<u16> {
+    let mut group = 0;
+    let mut digits = 0;
+    while let [byte, after @ ..] = *rest {
+        let Some(digit) = char::from(*byte).to_digit(16) else {
+            break;
+        };
+        if digits == 4 {
+            return None;
+        }
+        group = (group << 4) | digit;
+        digits += 1;
+        *rest = after;
+    }
+    if digits == 0 {
         return None;
     }
-    text.parse().ok()
+    u16::try_from(group).ok()
 }
 
 #[inline]
@@ -120,6 +200,84 @@ mod tests {
     }
 
     #[test]
+    fn groups() {
+        for text in [
+            "::",
+            "::1",
+            "1::",
+            "1:2:3:4:5:6:7:8",
+            "1:2:3:4:5:6:7::",
+            "::2:3:4:5:6:7:8",
+            "1:2:3::5:6:7:8",
+            "1::2:3",
+            "::1.2.3.4",
+            "1:2:3:4:5:6:1.2.3.4",
+            "1::5:1.2.3.4",
+            "::ffff:1.2.3.4",
+            "FFFF::abcd",
+            "0001::",
+            "1:2:3:4:5::1.2.3.4",
+            "",
+            ":",
+            ":::",
+            "1",
+            "1:",
+            ":1",
+            "1:::2",
+            "1::2::3",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:8:",
+            "1:2:3:4:5:6:7:8:9",
+            "1:2:3:4:5:6:7:8::",
+            "::1:2:3:4:5:6:7:8",
+            "1:2:3:4::5:6:7:8",
+            "00001::",
+            "::g",
+            "::1 ",
+            "::1.2.3",
+            "::1.2.3.4.5",
+            "::1.2.3.4:5",
+            "1:2:3:4:5:6:7:1.2.3.4",
+            "1:2:3:4:5:6::1.2.3.4",
+            "::1:2:3:4:5:6:1.2.3.4",
+            "::1.2.3.04",
+            "::.1.2.3",
+            "::abc.1.2.3",
+            "1.2.3.4",
+            "1.2.3.4::",
+            "::1:",
+            "::1::",
+            "1::2:",
+        ] {
+            assert_eq!(ipv6(text), text.parse().ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_only_an_address_and_a_port() {
+        for text in [
+            "[::1]",
+            "[::1:80",
+            "::1:80",
+            "[::1%1]:80",
+            "[1::2:]:80",
+            "[::]:*",
+            "[]:1",
+        ] {
+            assert_eq!(ipv6_and_port(text), None, "{text}");
+        }
+        for text in [
+            "1.2.3.4",
+            "1.2.3.4:",
+            "1.2.3.4:*",
+            "1.2.3.4.80",
+            " 1.2.3.4:80",
+        ] {
+            assert_eq!(ipv4_and_port(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn octets() {
         for text in [
             "256.1.1.1",
@@ -149,6 +307,17 @@ mod tests {
         #[test]
         fn agrees_with_the_standard_library(text in "[0-9]{1,3}(\\.[0-9]{1,3}){2,4}") {
             prop_assert_eq!(ipv4(&text), text.parse().ok());
+        }
+
+        #[test]
+        fn agrees_on_ipv6_too(
+            text in "[0-9a-fA-F]{0,4}(::?[0-9a-fA-F]{0,4}){1,8}|:?(:[0-9a-f]{1,2}){1,7}(:1\\.2\\.3\\.4)?",
+            bits in any::<u128>(),
+        ) {
+            prop_assert_eq!(ipv6(&text), text.parse().ok());
+            let ip = Ipv6Addr::from_bits(bits);
+            prop_assert_eq!(ipv6(&ip.to_string()), Some(ip));
+            prop_assert_eq!(ipv6_and_port(&format!("[{ip}]:443")), Some((ip, 443)));
         }
 
         #[test]

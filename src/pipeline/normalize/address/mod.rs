@@ -7,7 +7,7 @@ mod ip;
 mod ipv6;
 mod link;
 
-pub(super) use ip::ipv4_and_port;
+pub(super) use ip::{ipv4_and_port, ipv6_and_port};
 pub(super) use link::{mac, packet};
 
 use std::net::IpAddr;
@@ -283,12 +283,11 @@ fn name<'a>(text: &'a str, form: &Form) -> Reading<'a> {
         Some((host, port)) if takes_trailer => (host, Some(port)),
         Some(_) => return Err(UNKNOWN_FORM),
         None if form.has_ports() => {
-            let (host, port) = text.rsplit_once('.').ok_or(NO_PORT)?;
-            let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-            if !digits && !form.joined {
-                return Err(NO_PORT);
+            let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            match text.rsplit_once('.') {
+                Some((host, port)) if form.joined || digits(port) => (host, Some(port)),
+                _ => return Err(check_host(text).err().unwrap_or(NO_PORT)),
             }
-            (host, Some(port))
         }
         None => (text, None),
     };

@@ -338,8 +338,8 @@ fn invalid() {
         &TCP,
         &[
             ("", "! is empty"),
-            ("0", "! is a name without a port"),
-            ("80", "! is a name without a port"),
+            ("0", "! is not a valid IPv4 address"),
+            ("80", "! is not a valid IPv4 address"),
             ("1.2.3.4:65536", port),
             ("1.2.3.4:+80", port),
             ("1.2.3.4:-1", port),
@@ -360,6 +360,7 @@ fn invalid() {
             ("1.2.3.4.5.6", "! is not a valid IPv4 address"),
             ("127.1:80", "! is not a valid IPv4 address"),
             ("1.2.3", "! is not a valid IPv4 address"),
+            ("a b", "! is not an address of a known form"),
             ("[1.2.3.4]:80", "! is not a valid IPv6 address"),
             ("[::1", "! has no closing bracket"),
             ("[]:80", "! is not a valid IPv6 address"),

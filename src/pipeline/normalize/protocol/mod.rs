@@ -1,5 +1,9 @@
 //! The protocol list: a comma list in any order and spelling to a stack whose layers are known.
 
+mod words;
+
+pub(super) use words::number_of;
+
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
 
@@ -8,12 +12,18 @@ use super::services::Registry;
 use crate::pipeline::code::Rejection;
 use crate::pipeline::record::{Network, Transport};
 use crate::pipeline::reject::Reject;
+use words::{Common, Known, TCP, UDP, Word, word};
 
 /// A protocol stack.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stack<'a> {
-    /// The elements as they were written, joined spellings split.
-    pub(super) elements: &'a [Element<'a>],
+    /// The list as sent. Its elements are read from it where they are wanted, which is rare,
+    /// rather than kept: a hostile list has millions.
+    text: &'a str,
+    /// Number of elements, joined spellings split.
+    pub(super) elements: usize,
+    /// Number of elements whose layers carry addresses.
+    pub(super) carriers: usize,
     /// The first transport.
     pub(super) transport: Option<Transport<'a>>,
     /// What may follow an address, by the transport.
@@ -110,112 +120,42 @@ pub(super) enum Link {
     Packet,
 }
 
-/// Canonical lists of a transport alone, over IPv4 and over IPv6.
-type Common = [&'static [&'static str]; 3];
-
-/// A transport that has a name here.
-struct Known {
-    transport: Transport<'static>,
-    trailer: Trailer,
-    common: Common,
-}
-
-macro_rules! known {
-    ($($id:ident $name:literal $number:expr, $trailer:expr;)*) => {
-        $(static $id: Known = Known {
-            transport: Transport {
-                name: $name,
-                number: $number,
-                has_ports: matches!($trailer, Trailer::Port(_)),
-            },
-            trailer: $trailer,
-            common: [&[$name], &[$name, "ipv4"], &[$name, "ipv6"]],
-        };)*
-    };
-}
-
-known! {
-    TCP "tcp" Some(6), Trailer::Port(Registry::Tcp);
-    UDP "udp" Some(17), Trailer::Port(Registry::Udp);
-    UDPLITE "udplite" Some(136), Trailer::Port(Registry::Udp);
-    SCTP "sctp" Some(132), Trailer::Port(Registry::Sctp);
-    DCCP "dccp" Some(33), Trailer::Port(Registry::Dccp);
-    MPTCP "mptcp" Some(6), Trailer::Port(Registry::Tcp);
-    ICMP "icmp" Some(1), Trailer::Ignored;
-    ICMPV6 "icmpv6" Some(58), Trailer::Ignored;
-    IGMP "igmp" Some(2), Trailer::Ignored;
-    GRE "gre" Some(47), Trailer::Ignored;
-    ESP "esp" Some(50), Trailer::Ignored;
-    AH "ah" Some(51), Trailer::Ignored;
-    RAW "raw" None, Trailer::Protocol;
-}
-
-/// What one word of the list says.
-enum Word {
-    Transport(&'static Known),
-    /// A transport without a name here, by its IANA number.
-    Number(u8),
-    /// A network; `None` is `ip`, of either family.
-    Network(Option<Network>),
-    Link(&'static str, Link),
-    Joined(&'static Known, Network),
-    /// A transport over both families.
-    Both(&'static Known),
-    Unknown,
-}
-
-/// Longest known word, in bytes.
-const MAX_WORD_BYTES: usize = 9;
-
-const TRANSPORT: Layer = Layer::Transport;
-const NETWORK: Layer = Layer::Network;
-
-/// A stack of one transport over one network, written as two words.
-const fn usual(
+/// A stack of one known transport, alone or over one network.
+const fn plain(
+    text: &'static str,
     known: &'static Known,
-    network: Network,
-    elements: &'static [Element<'static>],
+    named: Named,
+    spelling: Spelling,
 ) -> Stack<'static> {
+    let elements = match named {
+        Named::Nothing => 1,
+        _ => 2,
+    };
     Stack {
+        text,
         elements,
+        carriers: elements,
         transport: Some(known.transport),
         trailer: known.trailer,
-        named: match network {
-            Network::Ipv4 => Named::Ipv4,
-            Network::Ipv6 => Named::Ipv6,
-        },
+        named,
         link: None,
-        spelling: Spelling::Apart,
+        spelling,
         unrecognized: false,
         common: Some(&known.common),
     }
 }
 
-const fn element(layer: Layer, name: &str) -> Element<'_> {
-    Element { layer, name }
-}
-
 // What nearly all rows say, ready made.
-static TCP_IPV4: Stack = usual(
-    &TCP,
-    Network::Ipv4,
-    &[element(TRANSPORT, "tcp"), element(NETWORK, "ipv4")],
-);
-static TCP_IPV6: Stack = usual(
-    &TCP,
-    Network::Ipv6,
-    &[element(TRANSPORT, "tcp"), element(NETWORK, "ipv6")],
-);
-static UDP_IPV4: Stack = usual(
-    &UDP,
-    Network::Ipv4,
-    &[element(TRANSPORT, "udp"), element(NETWORK, "ipv4")],
-);
-static UDP_IPV6: Stack = usual(
-    &UDP,
-    Network::Ipv6,
-    &[element(TRANSPORT, "udp"), element(NETWORK, "ipv6")],
-);
+static TCP_ALONE: Stack = plain("tcp", &TCP, Named::Nothing, Spelling::Apart);
+static TCP_IPV4: Stack = plain("tcp,ipv4", &TCP, Named::Ipv4, Spelling::Apart);
+static TCP_IPV6: Stack = plain("tcp,ipv6", &TCP, Named::Ipv6, Spelling::Apart);
+static TCP4: Stack = plain("tcp4", &TCP, Named::Ipv4, Spelling::Joined);
+static TCP6: Stack = plain("tcp6", &TCP, Named::Ipv6, Spelling::Joined);
+static UDP_ALONE: Stack = plain("udp", &UDP, Named::Nothing, Spelling::Apart);
+static UDP_IPV4: Stack = plain("udp,ipv4", &UDP, Named::Ipv4, Spelling::Apart);
+static UDP_IPV6: Stack = plain("udp,ipv6", &UDP, Named::Ipv6, Spelling::Apart);
+static UDP4: Stack = plain("udp4", &UDP, Named::Ipv4, Spelling::Joined);
+static UDP6: Stack = plain("udp6", &UDP, Named::Ipv6, Spelling::Joined);
 
 /// Reads a protocol list.
 pub(super) fn read<'a>(text: &'a str, arena: &'a Bump) -> Result<&'a Stack<'a>, Reject> {
@@ -224,7 +164,13 @@ pub(super) fn read<'a>(text: &'a str, arena: &'a Bump) -> Result<&'a Stack<'a>, 
         "tcp,ipv6" => Ok(&TCP_IPV6),
         "udp,ipv4" => Ok(&UDP_IPV4),
         "udp,ipv6" => Ok(&UDP_IPV6),
-        _ => match list(text, arena) {
+        "tcp" | "TCP" => Ok(&TCP_ALONE),
+        "udp" | "UDP" => Ok(&UDP_ALONE),
+        "tcp4" => Ok(&TCP4),
+        "tcp6" => Ok(&TCP6),
+        "udp4" => Ok(&UDP4),
+        "udp6" => Ok(&UDP6),
+        _ => match list(text) {
             Ok(stack) => Ok(arena.alloc(stack)),
             Err(problem) => Err(Reject::value(
                 Rejection::InvalidProtocol,
@@ -237,10 +183,11 @@ pub(super) fn read<'a>(text: &'a str, arena: &'a Bump) -> Result<&'a Stack<'a>, 
 }
 
 /// Reads any list; the error says what is wrong with it.
-fn list<'a>(text: &'a str, arena: &'a Bump) -> Result<Stack<'a>, &'static str> {
-    let mut elements = Vec::new_in(arena);
+fn list(text: &str) -> Result<Stack<'_>, &'static str> {
     let mut stack = Stack {
-        elements: &[],
+        text,
+        elements: 0,
+        carriers: 0,
         transport: None,
         trailer: Trailer::Nothing,
         named: Named::Nothing,
@@ -257,70 +204,70 @@ fn list<'a>(text: &'a str, arena: &'a Bump) -> Result<Stack<'a>, &'static str> {
         if text.chars().any(char::is_control) {
             return Err("has a control character");
         }
-        stack.push(text, &mut elements);
+        stack.push(text);
     }
-    let count = |layer| elements.iter().filter(|e| e.layer == layer).count();
-    if count(Layer::Transport) != 1
-        || count(Layer::Network) > 1
-        || count(Layer::Application) + count(Layer::Link) > 0
-    {
+    let networks = usize::from(stack.has_network());
+    if stack.elements != 1 + networks || stack.carriers != stack.elements {
         stack.common = None;
     }
-    stack.elements = elements.into_bump_slice();
     Ok(stack)
 }
 
 impl<'a> Stack<'a> {
     /// Adds one word of the list.
-    fn push(&mut self, text: &'a str, elements: &mut Vec<'a, Element<'a>>) {
+    fn push(&mut self, text: &'a str) {
+        self.elements += 1;
+        self.carriers += 1;
         match word(text) {
-            Word::Transport(known) => elements.push(self.transport(known)),
+            Word::Transport(known) => self.push_transport(known),
             Word::Number(number) => {
-                let transport = Transport {
-                    name: text,
-                    number: Some(number),
-                    has_ports: false,
-                };
                 if self.transport.is_none() {
-                    self.transport = Some(transport);
                     self.trailer = Trailer::Ignored;
+                    self.transport = Some(Transport {
+                        name: text,
+                        number: Some(number),
+                        has_ports: false,
+                    });
                 }
-                elements.push(element(TRANSPORT, text));
             }
-            Word::Network(network) => elements.push(self.network(network)),
-            Word::Link(name, link) => {
+            Word::Network(network) => self.named = self.named.and(network),
+            Word::Link(link, _) => {
                 self.link.get_or_insert(link);
-                elements.push(element(Layer::Link, name));
             }
-            Word::Joined(known, network) => {
-                self.spelling = Spelling::Joined;
-                elements.push(self.transport(known));
-                elements.push(self.network(Some(network)));
-            }
+            Word::Joined(known, network) => self.push_joined(known, network, Spelling::Joined),
             Word::Both(known) => {
-                self.spelling = Spelling::BothFamilies;
-                elements.push(self.transport(known));
-                elements.push(self.network(Some(Network::Ipv6)));
+                self.push_joined(known, Network::Ipv6, Spelling::BothFamilies);
             }
             Word::Unknown => {
+                self.carriers -= 1;
                 self.unrecognized = true;
-                elements.push(element(Layer::Application, text));
             }
         }
     }
 
-    fn transport(&mut self, known: &'static Known) -> Element<'static> {
+    fn push_transport(&mut self, known: &'static Known) {
         if self.transport.is_none() {
             self.transport = Some(known.transport);
             self.trailer = known.trailer;
             self.common = Some(&known.common);
         }
-        element(TRANSPORT, known.transport.name)
     }
 
-    fn network(&mut self, network: Option<Network>) -> Element<'static> {
-        self.named = self.named.and(network);
-        element(NETWORK, network.map_or("ip", Network::name))
+    fn push_joined(&mut self, known: &'static Known, network: Network, spelling: Spelling) {
+        self.elements += 1;
+        self.carriers += 1;
+        self.spelling = spelling;
+        self.named = self.named.and(Some(network));
+        self.push_transport(known);
+    }
+
+    /// The elements as they were written, joined spellings split.
+    pub(super) fn elements(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        self.text.split(',').flat_map(|text| {
+            let text = text.trim_ascii();
+            let (first, second) = word(text).elements(text);
+            std::iter::once(first).chain(second)
+        })
     }
 
     /// Whether nothing of the stack is known, so that its addresses cannot be read.
@@ -352,8 +299,9 @@ impl<'a> Stack<'a> {
                 None => {}
             }
         }
-        let mut names = Vec::with_capacity_in(self.elements.len() + 1, arena);
-        let on = |layer| self.elements.iter().filter(move |e| e.layer == layer);
+        let elements = Vec::from_iter_in(self.elements(), arena);
+        let on = |layer| elements.iter().filter(move |e| e.layer == layer);
+        let mut names = Vec::with_capacity_in(elements.len() + 1, arena);
         names.extend(on(Layer::Application).map(|e| e.name));
         names.extend(on(Layer::Transport).map(|e| e.name));
         match network {
@@ -367,143 +315,6 @@ impl<'a> Stack<'a> {
         names.extend(on(Layer::Link).map(|e| e.name));
         names.into_bump_slice()
     }
-}
-
-/// Reads one word; case does not count.
-fn word(text: &str) -> Word {
-    let mut letters = [0; MAX_WORD_BYTES];
-    let Some(letters) = letters.get_mut(..text.len()) else {
-        return Word::Unknown;
-    };
-    letters.copy_from_slice(text.as_bytes());
-    letters.make_ascii_lowercase();
-    match &*letters {
-        b"tcp4" => Word::Joined(&TCP, Network::Ipv4),
-        b"tcp6" => Word::Joined(&TCP, Network::Ipv6),
-        b"tcp46" => Word::Both(&TCP),
-        b"udp4" => Word::Joined(&UDP, Network::Ipv4),
-        b"udp6" => Word::Joined(&UDP, Network::Ipv6),
-        b"udp46" => Word::Both(&UDP),
-        b"raw6" => Word::Joined(&RAW, Network::Ipv6),
-        b"ipv4" | b"ip4" | b"inet" => Word::Network(Some(Network::Ipv4)),
-        b"ipv6" | b"ip6" | b"inet6" => Word::Network(Some(Network::Ipv6)),
-        b"ip" => Word::Network(None),
-        b"ethernet" | b"eth" | b"802.3" => Word::Link("ethernet", Link::Mac),
-        b"802.11" => Word::Link("802.11", Link::Mac),
-        b"p_raw" => Word::Link("p_raw", Link::Packet),
-        b"p_dgr" => Word::Link("p_dgr", Link::Packet),
-        letters => match transport(letters) {
-            Some(known) => Word::Transport(known),
-            None => number(text).map_or(Word::Unknown, |number| {
-                by_number(number).map_or(Word::Number(number), Word::Transport)
-            }),
-        },
-    }
-}
-
-/// The transport of that lower-case name.
-fn transport(name: &[u8]) -> Option<&'static Known> {
-    Some(match name {
-        b"tcp" => &TCP,
-        b"udp" => &UDP,
-        b"udplite" => &UDPLITE,
-        b"sctp" => &SCTP,
-        b"dccp" => &DCCP,
-        b"mptcp" => &MPTCP,
-        b"icmp" | b"icm4" => &ICMP,
-        b"icmpv6" | b"icmp6" | b"icm6" | b"ipv6-icmp" => &ICMPV6,
-        b"igmp" => &IGMP,
-        b"gre" => &GRE,
-        b"esp" => &ESP,
-        b"ah" => &AH,
-        b"raw" => &RAW,
-        _ => return None,
-    })
-}
-
-/// The transport of that IANA number, where it has a name here.
-fn by_number(number: u8) -> Option<&'static Known> {
-    Some(match number {
-        1 => &ICMP,
-        2 => &IGMP,
-        6 => &TCP,
-        17 => &UDP,
-        33 => &DCCP,
-        47 => &GRE,
-        50 => &ESP,
-        51 => &AH,
-        58 => &ICMPV6,
-        132 => &SCTP,
-        136 => &UDPLITE,
-        _ => return None,
-    })
-}
-
-/// An IP protocol number as IANA writes it: decimal, without sign or leading zeros.
-fn number(text: &str) -> Option<u8> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
-    let padded = text.len() > 1 && text.starts_with('0');
-    (plain && !padded).then(|| text.parse().ok())?
-}
-
-/// The number of an IP protocol by its name, in the protocol's own list and in IANA's and
-/// /etc/protocols' spelling: raw sockets have one of these in place of a port.
-pub(super) fn number_of(name: &str) -> Option<u8> {
-    const NAMES: &[(&str, u8)] = &[
-        ("hopopt", 0),
-        ("ggp", 3),
-        ("ipencap", 4),
-        ("ipv4", 4),
-        ("st", 5),
-        ("egp", 8),
-        ("igp", 9),
-        ("pup", 12),
-        ("hmp", 20),
-        ("xns-idp", 22),
-        ("rdp", 27),
-        ("iso-tp4", 29),
-        ("xtp", 36),
-        ("ddp", 37),
-        ("idpr-cmtp", 38),
-        ("ipv6", 41),
-        ("ipv6-route", 43),
-        ("ipv6-frag", 44),
-        ("idrp", 45),
-        ("rsvp", 46),
-        ("ipsec-esp", 50),
-        ("ipsec-ah", 51),
-        ("skip", 57),
-        ("ipv6-nonxt", 59),
-        ("ipv6-opts", 60),
-        ("rspf", 73),
-        ("vmtp", 81),
-        ("eigrp", 88),
-        ("ospf", 89),
-        ("ospfigp", 89),
-        ("ax.25", 93),
-        ("ipip", 94),
-        ("etherip", 97),
-        ("encap", 98),
-        ("pim", 103),
-        ("ipcomp", 108),
-        ("vrrp", 112),
-        ("l2tp", 115),
-        ("isis", 124),
-        ("fc", 133),
-        ("mobility-header", 135),
-        ("mpls-in-ip", 137),
-        ("manet", 138),
-        ("hip", 139),
-        ("shim6", 140),
-        ("wesp", 141),
-        ("rohc", 142),
-    ];
-    if let Word::Transport(known) = word(name) {
-        return known.transport.number;
-    }
-    let mut names = NAMES.iter();
-    let (_, number) = names.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-    Some(*number)
 }
 
 #[cfg(test)]
@@ -561,6 +372,22 @@ mod tests {
             for word in words.split(' ') {
                 assert_eq!(canonical(&word.to_uppercase(), None), name);
             }
+        }
+    }
+
+    #[test]
+    fn a_ready_made_stack_is_what_its_list_reads() {
+        for text in [
+            "tcp", "tcp,ipv4", "tcp,ipv6", "tcp4", "tcp6", "udp", "udp,ipv4", "udp,ipv6", "udp4",
+            "udp6", "TCP", "UDP",
+        ] {
+            let arena = Bump::new();
+            let ready = read(text, &arena).unwrap();
+            let listed = Stack {
+                text: ready.text,
+                ..list(text).unwrap()
+            };
+            assert_eq!(format!("{ready:?}"), format!("{listed:?}"), "{text}");
         }
     }
 
