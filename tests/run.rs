@@ -1,6 +1,6 @@
 //! `run` and `check --connect` against the embedded broker.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -55,8 +55,9 @@ impl Running {
     fn ended(mut self) -> (Option<i32>, String) {
         let code = wait_for("the process to end", || self.0.try_wait().unwrap());
         let mut stderr = String::new();
-        let mut pipe = self.0.stderr.take().unwrap();
-        pipe.read_to_string(&mut stderr).unwrap();
+        if let Some(mut pipe) = self.0.stderr.take() {
+            pipe.read_to_string(&mut stderr).unwrap();
+        }
         (code.code(), stderr)
     }
 }
@@ -141,6 +142,28 @@ fn run_serves_its_pages_and_ends_in_order_when_told() {
         stderr.contains("\"draining") && stderr.contains("\"message\":\"ended\""),
         "{stderr}"
     );
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    // It waits for brokers that never answer, and so is busy when the first signal comes.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_netsieve"))
+        .env_clear()
+        .args(["run", "--bootstrap", &free_address().to_string()])
+        .args(["--set", "http.listen=off"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let running = Running(child);
+    let mut lines = stderr.lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("\"starting\"")));
+    running.signal("TERM");
+    assert!(lines.any(|line| line.contains("draining")));
+    running.signal("INT");
+    let rest: Vec<_> = lines.collect();
+    let (code, _) = running.ended();
+    assert_eq!(code, Some(130), "{rest:?}");
 }
 
 #[test]

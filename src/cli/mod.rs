@@ -135,8 +135,8 @@ pub fn main() -> ExitCode {
     let Arguments { global, command } = arguments;
     let result = match command {
         Command::Run(with) => run::run(with.args, &global.under(with.global)),
-        Command::Pipe(with) => pipe::run(with.args, &global.under(with.global)),
-        Command::Generate(args) => generate::run(args),
+        Command::Pipe(with) => pipe::run(&with.args, &global.under(with.global)),
+        Command::Generate(args) => generate::run(&args),
         Command::Check(with) => check::run(with.args, &global.under(with.global)),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args, &mut Arguments::command()),
