@@ -260,14 +260,17 @@ fn describe(
 /// only one may answer. Refused credentials stay refused.
 fn connect(consumer: &BaseConsumer<Notes>, deadline: Instant) -> Result<Metadata, String> {
     const ONE_TRY: Duration = Duration::from_millis(500);
+    const EVENTS: usize = 16;
     loop {
         let left = remaining(deadline);
         let error = match consumer.fetch_metadata(None, left.min(ONE_TRY)) {
             Ok(metadata) => return Ok(metadata),
             Err(error) => error,
         };
-        // Errors of connections come as events, which a poll hands over.
-        while consumer.poll(Duration::ZERO).is_some() {}
+        // Errors of connections come as events, which a poll hands over, one or none each.
+        for _ in 0..EVENTS {
+            drop(consumer.poll(Duration::ZERO));
+        }
         let seen = consumer.context().last();
         let refused = seen.as_ref().is_some_and(|(code, _)| is_final(*code));
         if refused || left <= ONE_TRY {
