@@ -19,6 +19,7 @@ pub mod error;
 pub mod metric_names;
 pub mod mock;
 pub mod offsets;
+pub mod probe;
 pub mod settings;
 pub mod status;
 pub mod topics;

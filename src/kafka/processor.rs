@@ -2,14 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bumpalo::Bump;
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 
-use crate::pipeline;
 use crate::pipeline::emit::Emitted;
 use crate::pipeline::message::{Header, Input};
 use crate::pipeline::settings::Settings;
+use crate::pipeline::{self, Workspace};
 
 /// The core with its settings and the memory that it reuses from message to message.
 pub(super) struct Processor {
@@ -17,7 +16,7 @@ pub(super) struct Processor {
     pub(super) settings: Settings,
     /// What came of the last message.
     pub(super) emitted: Emitted,
-    arena: Bump,
+    workspace: Workspace,
 }
 
 impl Processor {
@@ -26,14 +25,18 @@ impl Processor {
         Self {
             settings,
             emitted: Emitted::default(),
-            arena: Bump::new(),
+            workspace: Workspace::default(),
         }
     }
 
     /// Turns a message into `emitted`.
     pub(super) fn process(&mut self, input: &Input<'_>) {
-        self.arena.reset();
-        pipeline::process(input, &self.settings, &self.arena, &mut self.emitted);
+        pipeline::process(
+            input,
+            &self.settings,
+            &mut self.workspace,
+            &mut self.emitted,
+        );
     }
 
     /// How many records of the last message were rejected, and how many it had; a message that
@@ -54,6 +57,7 @@ impl Processor {
 /// The message as the core takes it.
 pub(super) fn input<'m>(message: &'m BorrowedMessage<'_>, headers: &'m [Header<'m>]) -> Input<'m> {
     Input {
+        key: message.key(),
         value: message.payload().unwrap_or_default(),
         headers,
         topic: message.topic(),

@@ -7,7 +7,6 @@ use super::delivery::Record;
 use super::member::{Member, Trouble};
 use super::offsets::Ticket;
 use super::settings::KafkaSettings;
-use crate::pipeline;
 use crate::pipeline::emit::{self, Emitted};
 use crate::pipeline::message::Input;
 use crate::pipeline::settings::Settings;
@@ -42,11 +41,8 @@ pub(super) fn hand_on(
     }
     for letter in emitted.dead_letters() {
         let mut headers = OwnedHeaders::new();
-        for (key, value) in &pipeline::dead_letter_headers(letter, input) {
-            headers = headers.insert(Header {
-                key,
-                value: value.as_deref(),
-            });
+        for (key, value) in letter.headers(input) {
+            headers = headers.insert(Header { key, value });
         }
         let value = emitted.dead_letter_value(letter);
         // A null value stays null.
@@ -69,10 +65,7 @@ pub(super) fn hand_on(
 fn event_headers(core: &Settings, output: usize, input: &Input<'_>) -> OwnedHeaders {
     let mut headers = OwnedHeaders::new();
     for (key, value) in emit::event_headers(core.outputs[output].format, input) {
-        headers = headers.insert(Header {
-            key,
-            value: Some(value),
-        });
+        headers = headers.insert(Header { key, value });
     }
     headers
 }

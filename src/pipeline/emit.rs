@@ -4,7 +4,8 @@
 use std::ops::Range;
 
 use super::code::{Reason, Rejection, Warning, Warnings};
-use super::message::Input;
+use super::dead_letter::header_bytes;
+use super::message::{Header, Input};
 use super::reject::Reject;
 use super::settings::Format;
 
@@ -38,7 +39,8 @@ pub struct Event<'e> {
     pub value: &'e [u8],
 }
 
-/// One rejected message or record.
+/// One rejected message or record: a value that is a valid message again, and headers that say
+/// why it is here.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
     /// Why.
@@ -47,8 +49,8 @@ pub struct DeadLetter {
     pub record: Option<RejectedRecord>,
     /// The size that the value had before it was cut to what the topic takes.
     pub truncated_from: Option<usize>,
-    /// How often this was tried: 1, or what the source message's `netsieve.attempt` says.
-    pub attempt: u32,
+    /// The headers that netsieve adds.
+    pub(super) headers: Vec<(&'static str, String)>,
     pub(super) value: Range<usize>,
 }
 
@@ -99,26 +101,30 @@ impl Emitted {
     }
 }
 
-/// The headers of every event of an output: what its value is, and the trace it belongs to.
-pub fn event_headers<'a>(format: Format, input: &Input<'a>) -> Vec<(&'a str, &'a [u8])> {
-    let mut headers: Vec<(&'a str, &'a [u8])> = vec![
-        ("content-type", format.content_type().as_bytes()),
-        ("netsieve.schema", EVENT_SCHEMA.as_bytes()),
-    ];
-    for (key, value) in input.headers {
-        if let Some(value) = value
-            && ["traceparent", "tracestate"]
-                .iter()
-                .any(|name| key.eq_ignore_ascii_case(name))
-        {
-            headers.push((key, value));
-        }
-    }
-    headers
-}
-
 /// The schema's name in the `netsieve.schema` header.
 pub const EVENT_SCHEMA: &str = "netsieve.v1.Event";
+
+/// The headers of the events of a message in a format: what the value is, and the trace that the
+/// message belongs to (W3C Trace Context), passed through.
+pub fn event_headers<'a>(format: Format, input: &Input<'a>) -> impl Iterator<Item = Header<'a>> {
+    let own = [
+        ("content-type", Some(format.content_type().as_bytes())),
+        ("netsieve.schema", Some(EVENT_SCHEMA.as_bytes())),
+    ];
+    let is_trace = |(name, _): &Header<'_>| {
+        ["traceparent", "tracestate"]
+            .iter()
+            .any(|trace| name.eq_ignore_ascii_case(trace))
+    };
+    own.into_iter()
+        .chain(input.headers.iter().copied().filter(is_trace))
+}
+
+/// An upper bound of the size of those headers, whatever the format.
+pub(super) fn event_header_bytes(input: &Input<'_>) -> usize {
+    let of = |format| event_headers(format, input).map(header_bytes).sum();
+    Format::ALL.iter().copied().map(of).max().unwrap_or(0)
+}
 
 /// Counts of what came in and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,8 @@ use super::code::Warnings;
 pub struct Input<'a> {
     /// The value; empty for a null value, which means the same here.
     pub value: &'a [u8],
+    /// The key.
+    pub key: Option<&'a [u8]>,
     /// The headers in order; a header may have no value.
     pub headers: &'a [Header<'a>],
     /// Source topic.

@@ -41,12 +41,17 @@ pub enum ProcessId<'a> {
 }
 
 impl ProcessId<'_> {
-    /// The id, where one is known.
-    pub fn known(self) -> Option<u32> {
+    /// The number as sent, where there is one; 0 is how protobuf writes an absent one.
+    pub fn number(self) -> Option<u32> {
         match self {
-            Self::Number(id) if id != 0 && id != u32::MAX => Some(id),
+            Self::Number(id) if id != 0 => Some(id),
             _ => None,
         }
+    }
+
+    /// The id, where one is known.
+    pub fn known(self) -> Option<u32> {
+        self.number().filter(|id| *id != u32::MAX)
     }
 }
 
@@ -197,7 +202,22 @@ impl Kind {
     }
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// The process id, where one is known.
+    pub fn process_id(&self) -> Option<u32> {
+        self.row.process_id.known()
+    }
+
+    /// The process name as sent.
+    pub fn process_name(&self) -> Option<&'a str> {
+        present(self.row.process_name)
+    }
+
+    /// The service as sent.
+    pub fn service(&self) -> Option<&'a str> {
+        present(self.row.service)
+    }
+
     /// What the row is: a listener when its state says so or when it is a datagram socket
     /// without a peer, else a connection when it has a peer.
     pub fn kind(&self) -> Kind {

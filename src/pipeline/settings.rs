@@ -80,6 +80,11 @@ pub enum Format {
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: &[Self] = &[Self::Protobuf, Self::Json];
+    /// How many formats there are.
+    pub const COUNT: usize = Self::ALL.len();
+
     /// The media type, for the `content-type` header.
     pub const fn content_type(self) -> &'static str {
         match self {

@@ -1,0 +1,318 @@
+//! The core against its codec floor, in one run.
+//!
+//! The floor decodes the same input with generated types (prost, or serde_json into derived
+//! structs) and encodes ready-made events of the same content with prost, with nothing in
+//! between: what a program that does no work would cost if it used the usual libraries. Both
+//! sides take turns, and each pair of turns gives a ratio, so that a noisy machine troubles both
+//! alike.
+//!
+//! `cargo bench --bench core [-- ROUNDS]`
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use netsieve::pipeline::emit::Emitted;
+use netsieve::pipeline::message::Input;
+use netsieve::pipeline::record::Kind;
+use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
+use netsieve::pipeline::{Workspace, process};
+use netsieve::proto::{server, v1};
+use prost::Message;
+
+const TURN: Duration = Duration::from_millis(40);
+const DEFAULT_ROUNDS: usize = 25;
+
+fn main() {
+    let rounds = std::env::args().find_map(|argument| argument.parse().ok());
+    let rounds = rounds.unwrap_or(DEFAULT_ROUNDS);
+    println!("core against its codec floor: ns and allocations a record, {rounds} rounds");
+    println!(
+        "{:<9}{:>9}{:>7}{:>7}{:>9}{:>9}{:>24}{:>14}",
+        "input",
+        "records",
+        "in B",
+        "out B",
+        "floor",
+        "core",
+        "ratio (min median max)",
+        "allocations"
+    );
+    for records in [1, 20, 1_000] {
+        for json in [false, true] {
+            Case::new(records, json).measure(rounds);
+        }
+    }
+}
+
+struct Case {
+    json: bool,
+    records: usize,
+    value: Vec<u8>,
+    events: Vec<v1::Event>,
+    settings: Settings,
+}
+
+/// What serde_json reads the JSON encoding into.
+mod derived {
+    #[derive(serde::Deserialize)]
+    #[allow(dead_code, reason = "the floor only reads")]
+    pub(super) struct Message {
+        metadata: Metadata,
+        data: Vec<Row>,
+    }
+
+    #[derive(serde::Deserialize)]
+    #[allow(dead_code, reason = "the floor only reads")]
+    struct Metadata {
+        agent_id: String,
+        agent_type: String,
+        automated: bool,
+        data_type: String,
+        source: String,
+        project: String,
+        timestamp: String,
+        expiration: String,
+        message_id: Option<String>,
+    }
+
+    #[derive(serde::Deserialize)]
+    #[allow(dead_code, reason = "the floor only reads")]
+    struct Row {
+        local_address: String,
+        remote_address: Option<String>,
+        protocol: String,
+        state: Option<String>,
+        process_id: Option<u32>,
+        process_name: Option<String>,
+        service: Option<String>,
+    }
+}
+
+impl Case {
+    fn new(records: usize, json: bool) -> Self {
+        let message = message(records);
+        let value = if json {
+            json_text(&message)
+        } else {
+            message.encode_to_vec()
+        };
+        let settings = settings();
+        let mut out = Emitted::default();
+        process(
+            &input(&value),
+            &settings,
+            &mut Workspace::default(),
+            &mut out,
+        );
+        let events = out.events().map(|event| v1::Event::decode(event.value));
+        let events: Vec<_> = events
+            .collect::<Result<_, _>>()
+            .expect("events are valid protobuf");
+        assert_eq!(events.len(), records, "every record of the bench is valid");
+        Self {
+            json,
+            records,
+            value,
+            events,
+            settings,
+        }
+    }
+
+    fn measure(&self, rounds: usize) {
+        let mut workspace = Workspace::default();
+        let mut out = Emitted::default();
+        let mut core = || {
+            process(
+                &input(black_box(&self.value)),
+                &self.settings,
+                &mut workspace,
+                &mut out,
+            );
+            black_box(out.events().len());
+        };
+        let mut encoded = Vec::new();
+        let mut floor = || self.floor(&mut encoded);
+        let mut turns = Vec::new();
+        for _ in 0..=rounds {
+            turns.push((turn(&mut floor), turn(&mut core)));
+        }
+        // The first round warms caches and buffers.
+        turns.remove(0);
+        let per_record = |nanos: f64| nanos / self.records as f64;
+        let [_, floor_ns, _] = spread(turns.iter().map(|(floor, _)| per_record(*floor)));
+        let [_, core_ns, _] = spread(turns.iter().map(|(_, core)| per_record(*core)));
+        let [min, median, max] = spread(turns.iter().map(|(floor, core)| core / floor));
+        let allocations = allocation_counter::measure(&mut core).count_total;
+        println!(
+            "{:<9}{:>9}{:>7}{:>7}{:>9.0}{:>9.0}{:>24}{:>14.3}",
+            if self.json { "json" } else { "protobuf" },
+            self.records,
+            self.value.len() / self.records,
+            self.events.iter().map(Message::encoded_len).sum::<usize>() / self.records,
+            floor_ns,
+            core_ns,
+            format!("{min:.2} {median:.2} {max:.2}"),
+            allocations as f64 / self.records as f64,
+        );
+    }
+
+    fn floor(&self, encoded: &mut Vec<u8>) {
+        if self.json {
+            let message: derived::Message =
+                serde_json::from_slice(black_box(&self.value)).expect("the text is valid");
+            black_box(message);
+        } else {
+            let message =
+                server::NetworkConnectionIngestionMessage::decode(black_box(&self.value[..]));
+            black_box(message.expect("the bytes are valid"));
+        }
+        encoded.clear();
+        for event in &self.events {
+            event.encode(encoded).expect("a vector grows");
+        }
+        black_box(encoded);
+    }
+}
+
+/// Nanoseconds of one call, over a turn of many.
+fn turn(call: &mut impl FnMut()) -> f64 {
+    let start = Instant::now();
+    let mut calls = 0_u32;
+    while start.elapsed() < TURN {
+        for _ in 0..8 {
+            call();
+        }
+        calls += 8;
+    }
+    start.elapsed().as_nanos() as f64 / f64::from(calls)
+}
+
+fn spread(values: impl Iterator<Item = f64>) -> [f64; 3] {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    [
+        values[0],
+        values[values.len() / 2],
+        values[values.len() - 1],
+    ]
+}
+
+fn settings() -> Settings {
+    let output = |kinds: &[Kind]| Output {
+        format: Format::Protobuf,
+        key: Key::Connection,
+        kinds: kinds.to_vec(),
+        max_bytes: 1 << 20,
+    };
+    Settings {
+        format: SourceFormat::Auto,
+        reject: netsieve::pipeline::code::Warnings::NONE,
+        limits: Limits::default(),
+        outputs: vec![
+            output(&[Kind::Connection, Kind::Idle]),
+            output(&[Kind::Listener]),
+        ],
+        dead_letter_max_bytes: 1 << 20,
+    }
+}
+
+fn input(value: &[u8]) -> Input<'_> {
+    Input {
+        value,
+        key: None,
+        headers: &[],
+        topic: "network_connection",
+        partition: 3,
+        offset: 1_234_567,
+        timestamp_ms: Some(1_700_000_000_000),
+    }
+}
+
+/// A message of ordinary rows, as a Windows agent sends them.
+fn message(records: usize) -> server::NetworkConnectionIngestionMessage {
+    let programs = [
+        "svchost.exe",
+        "chrome.exe",
+        "lsass.exe",
+        "Teams.exe",
+        "sqlservr.exe",
+    ];
+    let row = |index: usize| {
+        let low = index % 250;
+        let listener = index % 7 == 3;
+        let ipv6 = index % 5 == 4;
+        server::NetworkConnectionIngestion {
+            local_address: match (listener, ipv6) {
+                (true, true) => format!("[::]:{}", 135 + low),
+                (true, false) => format!("0.0.0.0:{}", 135 + low),
+                (false, true) => format!("[2001:db8::{low:x}:7]:{}", 49_152 + index % 16_000),
+                (false, false) => {
+                    format!(
+                        "172.16.{}.{}:{}",
+                        index % 200,
+                        low + 1,
+                        49_152 + index % 16_000
+                    )
+                }
+            },
+            remote_address: match (listener, ipv6) {
+                (true, true) => "[::]:0".to_owned(),
+                (true, false) => "0.0.0.0:0".to_owned(),
+                (false, true) => format!("[2001:db8:42::{low:x}]:443"),
+                (false, false) => format!("10.20.{}.{low}:443", index % 100),
+            },
+            protocol: if ipv6 { "tcp,ipv6" } else { "tcp,ipv4" }.to_owned(),
+            state: if listener { "LISTENING" } else { "ESTABLISHED" }.to_owned(),
+            process_id: 600 + index as u32 % 9_000,
+            process_name: programs[index % programs.len()].to_owned(),
+            service: String::new(),
+        }
+    };
+    let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    server::NetworkConnectionIngestionMessage {
+        metadata: Some(server::Metadata {
+            agent_id: "339429212".to_owned(),
+            agent_type: "beacon".to_owned(),
+            automated: true,
+            data_type: "network_connection".to_owned(),
+            source: "DC01.corp.example".to_owned(),
+            project: "ASSESS-X".to_owned(),
+            timestamp: time(1_700_000_000),
+            expiration: time(1_800_000_000),
+            message_id: "3f0c9a52-7d1e-4c55-9a55-1d9f6f2b7c11".to_owned(),
+        }),
+        data: (0..records).map(row).collect(),
+    }
+}
+
+fn json_text(message: &server::NetworkConnectionIngestionMessage) -> Vec<u8> {
+    let rows: Vec<_> = message.data.iter().map(|row| {
+        serde_json::json!({
+            "local_address": row.local_address,
+            "remote_address": row.remote_address,
+            "protocol": row.protocol,
+            "state": row.state,
+            "process_id": row.process_id,
+            "process_name": row.process_name,
+        })
+    });
+    let metadata = message
+        .metadata
+        .as_ref()
+        .expect("the bench's message has metadata");
+    let text = serde_json::json!({
+        "metadata": {
+            "agent_id": metadata.agent_id,
+            "agent_type": metadata.agent_type,
+            "automated": metadata.automated,
+            "data_type": metadata.data_type,
+            "source": metadata.source,
+            "project": metadata.project,
+            "timestamp": "2023-11-14T22:13:20Z",
+            "expiration": "2027-01-15T08:00:00Z",
+            "message_id": metadata.message_id,
+        },
+        "data": rows.collect::<Vec<_>>(),
+    });
+    serde_json::to_vec(&text).expect("the message is plain JSON")
+}

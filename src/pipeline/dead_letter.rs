@@ -1,0 +1,188 @@
+//! Dead letters: what was rejected, as a message that can be produced again as it stands, with
+//! headers that say where it was, why it was rejected, and how it may be found again.
+
+use super::code::Rejection;
+use super::decode::rebuild;
+use super::emit::{DeadLetter, Emitted, RejectedRecord};
+use super::message::{Envelope, Header, Input};
+use super::reject::Reject;
+use super::settings::Settings;
+
+/// Header of the ordinal among equal records; on input it sets where ordinals start.
+pub const ORDINAL_HEADER: &str = "netsieve.ordinal";
+/// Header that counts how often something was tried; a replay counts it up.
+pub const ATTEMPT_HEADER: &str = "netsieve.attempt";
+
+/// The names of all headers that netsieve adds to dead letters. Those that begin with
+/// `__connect.errors` are Kafka Connect's own, so that tools that know them show them.
+pub const HEADER_NAMES: [&str; 14] = [
+    "__connect.errors.topic",
+    "__connect.errors.partition",
+    "__connect.errors.offset",
+    "__connect.errors.stage",
+    "__connect.errors.exception.class.name",
+    "__connect.errors.exception.message",
+    "netsieve.reason",
+    "netsieve.field",
+    "netsieve.record_index",
+    "netsieve.record_count",
+    ORDINAL_HEADER,
+    ATTEMPT_HEADER,
+    "netsieve.version",
+    TRUNCATED_HEADER,
+];
+
+const TRUNCATED_HEADER: &str = "netsieve.truncated";
+
+/// Bytes that a Kafka record and its batch need beside key, value and headers: the batch's
+/// header of 61 bytes and the record's varints.
+pub(super) const RECORD_OVERHEAD_BYTES: usize = 128;
+/// Bytes that one header needs beside its key and value: two varints.
+const HEADER_OVERHEAD_BYTES: usize = 10;
+
+/// An upper bound of the size of a Kafka record in a batch of its own, which is what
+/// `max.message.bytes` limits.
+fn record_bytes<'h>(
+    key: Option<&[u8]>,
+    value_len: usize,
+    headers: impl Iterator<Item = Header<'h>>,
+) -> usize {
+    let headers: usize = headers.map(header_bytes).sum();
+    RECORD_OVERHEAD_BYTES + key.map_or(0, <[u8]>::len) + value_len + headers
+}
+
+/// An upper bound of the size of a header in a Kafka record.
+pub(super) fn header_bytes((name, value): Header<'_>) -> usize {
+    HEADER_OVERHEAD_BYTES + name.len() + value.map_or(0, <[u8]>::len)
+}
+
+/// The number that a header of the source message carries, where it carries one.
+pub(super) fn numeric_header(input: &Input<'_>, name: &str) -> Option<u32> {
+    input.header(name)?.parse().ok()
+}
+
+impl DeadLetter {
+    /// The headers of the dead letter: the source message's own, then netsieve's. Headers of
+    /// netsieve's names that the source already had are replaced.
+    pub fn headers<'a>(&'a self, input: &Input<'a>) -> impl Iterator<Item = Header<'a>> {
+        let kept = input.headers.iter().copied();
+        kept.filter(|(name, _)| !HEADER_NAMES.contains(name)).chain(
+            self.headers
+                .iter()
+                .map(|(name, value)| (*name, Some(value.as_bytes()))),
+        )
+    }
+}
+
+/// Adds the dead letter of a whole message: its own bytes, unchanged.
+#[cold]
+pub(super) fn push_message(
+    out: &mut Emitted,
+    input: &Input<'_>,
+    settings: &Settings,
+    reject: Reject,
+) {
+    out.tally.rejected_messages += 1;
+    let start = out.bytes.len();
+    out.bytes.extend_from_slice(input.value);
+    push(out, input, settings, reject, None, start);
+}
+
+/// Adds the dead letter of one record: a message of that record alone.
+#[cold]
+pub(super) fn push_record(
+    out: &mut Emitted,
+    input: &Input<'_>,
+    settings: &Settings,
+    envelope: &Envelope<'_>,
+    record: RejectedRecord,
+    reject: Reject,
+) {
+    out.tally.rejected_records += 1;
+    let start = out.bytes.len();
+    let raw = envelope
+        .records
+        .get(record.index as usize)
+        .copied()
+        .unwrap_or_default();
+    rebuild(envelope, raw, &mut out.bytes);
+    push(out, input, settings, reject, Some(record), start);
+}
+
+fn push(
+    out: &mut Emitted,
+    input: &Input<'_>,
+    settings: &Settings,
+    reject: Reject,
+    record: Option<RejectedRecord>,
+    start: usize,
+) {
+    out.tally.count_rejection(reject.reason);
+    let mut letter = DeadLetter {
+        headers: headers(input, &reject, record),
+        reject,
+        record,
+        truncated_from: None,
+        value: start..out.bytes.len(),
+    };
+    truncate(&mut letter, input, settings.dead_letter_max_bytes);
+    if letter.truncated_from.is_some() {
+        out.tally.truncated += 1;
+        out.bytes.truncate(letter.value.end);
+    }
+    out.dead_letters.push(letter);
+}
+
+/// Cuts the value to what fits beside key and headers; the headers say where the original is.
+fn truncate(letter: &mut DeadLetter, input: &Input<'_>, max_bytes: usize) {
+    let whole = letter.value.len();
+    if record_bytes(input.key, whole, letter.headers(input)) <= max_bytes {
+        return;
+    }
+    letter.truncated_from = Some(whole);
+    letter.headers.push((TRUNCATED_HEADER, whole.to_string()));
+    let rest = record_bytes(input.key, 0, letter.headers(input));
+    letter.value.end = letter.value.start + max_bytes.saturating_sub(rest).min(whole);
+}
+
+fn headers(
+    input: &Input<'_>,
+    reject: &Reject,
+    record: Option<RejectedRecord>,
+) -> Vec<(&'static str, String)> {
+    let attempt = numeric_header(input, ATTEMPT_HEADER).unwrap_or(1);
+    let reason = reject.reason.name();
+    let mut headers = vec![
+        ("__connect.errors.topic", input.topic.to_owned()),
+        ("__connect.errors.partition", input.partition.to_string()),
+        ("__connect.errors.offset", input.offset.to_string()),
+        (
+            "__connect.errors.stage",
+            reject.reason.stage().name().to_owned(),
+        ),
+        ("__connect.errors.exception.class.name", reason.to_owned()),
+        ("__connect.errors.exception.message", reject.message.clone()),
+        ("netsieve.reason", reason.to_owned()),
+    ];
+    if let Some(field) = reject.field {
+        headers.push(("netsieve.field", field.to_owned()));
+    }
+    if let Some(record) = record {
+        headers.push(("netsieve.record_index", record.index.to_string()));
+        headers.push(("netsieve.record_count", record.count.to_string()));
+        headers.push((ORDINAL_HEADER, record.ordinal.to_string()));
+    }
+    headers.push((ATTEMPT_HEADER, attempt.to_string()));
+    headers.push(("netsieve.version", env!("CARGO_PKG_VERSION").to_owned()));
+    headers
+}
+
+/// The rejection of an event that is too large.
+#[cold]
+pub(super) fn event_too_large(bytes: usize, max_bytes: usize) -> Reject {
+    Reject::new(
+        Rejection::EventTooLarge,
+        None,
+        &format!("the event has {bytes} bytes, and its limit is {max_bytes}"),
+    )
+}
