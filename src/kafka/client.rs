@@ -45,6 +45,10 @@ const RESERVED: &[(&str, &str)] = &[
     ("request.required.acks", ORDER),
     ("transactional.id", "set `delivery` instead"),
     ("message.max.bytes", LIMITS),
+    (
+        "statistics.interval.ms",
+        "lag and confirmed commits are told by the statistics",
+    ),
     ("test.mock.num.brokers", "run `netsieve demo` instead"),
 ];
 
