@@ -1,5 +1,6 @@
 //! The command as a user meets it: exit codes, and errors of one line.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -72,7 +73,15 @@ fn wrong_usage_is_one_line_and_code_2() {
 
 #[test]
 fn help_has_examples_and_fits_80_columns() {
-    for subcommand in [&[][..], &["run"], &["check"], &["schema"], &["completions"]] {
+    for subcommand in [
+        &[][..],
+        &["run"],
+        &["pipe"],
+        &["generate"],
+        &["check"],
+        &["schema"],
+        &["completions"],
+    ] {
         let arguments: Vec<_> = subcommand.iter().copied().chain(["--help"]).collect();
         let help = run(&arguments);
         assert_eq!(help.code, Some(0));
@@ -168,6 +177,25 @@ fn check_of_a_broker_that_is_not_there_is_one_line_and_code_1() {
         "{line}"
     );
     assert!(line.contains(&closed), "{line}");
+}
+
+#[test]
+fn check_of_a_broker_that_speaks_no_tls_says_so_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // It answers every connection in plain text, for as long as the test process lives.
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 64]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let tls = ["--set", "kafka.security.protocol=ssl"];
+    let line = error_line(
+        &[&["check", "--connect", "--bootstrap", &address][..], &tls].concat(),
+        1,
+    );
+    assert!(line.contains("SSL handshake failed"), "{line}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ impl Background {
             let line = format!(
                 "cannot start the background thread ({error}), this process, see its limits"
             );
-            CliError::Failed(line)
+            CliError::failure(line)
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

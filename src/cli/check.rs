@@ -53,7 +53,7 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
 fn connect(config: &Config, timeout: Duration) -> Result<(), CliError> {
     let findings = probe(config, timeout)
         .run()
-        .map_err(|refused| CliError::KafkaConfig(refused.to_string()))?;
+        .map_err(CliError::configuration)?;
     let mut text = String::from("\n");
     let mut problems = Vec::new();
     for finding in findings {
@@ -66,7 +66,7 @@ fn connect(config: &Config, timeout: Duration) -> Result<(), CliError> {
     if problems.is_empty() {
         return Ok(());
     }
-    Err(CliError::Problems(problems))
+    Err(CliError::failures(problems))
 }
 
 fn probe(config: &Config, timeout: Duration) -> Probe {

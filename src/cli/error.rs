@@ -2,59 +2,65 @@
 
 use crate::config::ConfigError;
 
-/// Why a subcommand ended without success. Each line says what, where and what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum CliError {
-    /// The configuration is bad: exit code 78, `EX_CONFIG` of sysexits.
-    #[error("{0}")]
-    Config(#[from] ConfigError),
-    /// The Kafka side finds the configuration bad: exit code 78.
-    #[error("{0}")]
-    KafkaConfig(String),
-    /// The arguments are wrong: exit code 2.
-    #[error("{0}")]
-    Usage(String),
-    /// Something failed while running: exit code 1.
-    #[error("{0}")]
-    Failed(String),
-    /// Several things are wrong, each in a line of its own: exit code 1.
-    #[error("{}", .0.join("\n"))]
-    Problems(Vec<String>),
+/// Why a subcommand failed: lines for stderr, and an exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CliError {
+    exit_code: u8,
+    lines: Vec<String>,
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "texts and errors alike are handed over, by map_err for one"
+)]
 impl CliError {
+    /// The exit code of a failure while running.
+    pub const FAILURE: u8 = 1;
+    /// The exit code of wrong usage.
+    pub const USAGE: u8 = 2;
+    /// The exit code of a bad configuration: `EX_CONFIG` of sysexits.
+    pub const CONFIGURATION: u8 = 78;
+
+    /// A failure while running, in one line: what, where, what to do.
+    pub fn failure(line: impl ToString) -> Self {
+        Self::new(Self::FAILURE, vec![line.to_string()])
+    }
+
+    /// Several failures, each in one line.
+    pub fn failures(lines: Vec<String>) -> Self {
+        Self::new(Self::FAILURE, lines)
+    }
+
+    /// Wrong usage, in one line.
+    pub fn usage(line: impl ToString) -> Self {
+        Self::new(Self::USAGE, vec![line.to_string()])
+    }
+
+    /// A bad configuration, in one line.
+    pub fn configuration(line: impl ToString) -> Self {
+        Self::new(Self::CONFIGURATION, vec![line.to_string()])
+    }
+
+    fn new(exit_code: u8, mut lines: Vec<String>) -> Self {
+        for line in &mut lines {
+            *line = line.replace(['\n', '\r'], " ");
+        }
+        Self { exit_code, lines }
+    }
+
+    /// What to say on stderr, a line each.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
     /// The process's exit code.
     pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Config(_) | Self::KafkaConfig(_) => 78,
-            Self::Usage(_) => 2,
-            Self::Failed(_) | Self::Problems(_) => 1,
-        }
-    }
-
-    /// What to say on stderr; one line, but for several problems.
-    pub fn lines(&self) -> Vec<String> {
-        let one_line = |text: &str| text.replace(['\n', '\r'], " ");
-        match self {
-            Self::Problems(problems) => problems.iter().map(|line| one_line(line)).collect(),
-            other => vec![one_line(&other.to_string())],
-        }
+        self.exit_code
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_one_line_and_several_are_several() {
-        let failed = CliError::Failed("a\nb".to_owned());
-        assert_eq!(
-            (failed.exit_code(), failed.lines()),
-            (1, vec!["a b".to_owned()])
-        );
-        let lines = vec!["a".to_owned(), "b".to_owned()];
-        let problems = CliError::Problems(lines.clone());
-        assert_eq!((problems.exit_code(), problems.lines()), (1, lines));
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::configuration(error)
     }
 }

@@ -39,13 +39,12 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
             .push(("--bootstrap", "kafka.bootstrap", bootstrap));
     }
     let config = load(&sources)?.config;
-    let failed = |error: &dyn std::error::Error| CliError::Failed(error.to_string());
     // Before anything else: a second process of this name ends here.
     let listener = config.http_listen.map(http::bind).transpose();
-    let listener = listener.map_err(|error| failed(&error))?;
+    let listener = listener.map_err(CliError::failure)?;
     let address = listener.as_ref().and_then(|of| of.local_addr().ok());
-    logs::install(&config.log).map_err(|error| failed(&error))?;
-    let recorder = metrics::install().map_err(|error| failed(&error))?;
+    logs::install(&config.log).map_err(CliError::failure)?;
+    let recorder = metrics::install().map_err(CliError::failure)?;
 
     let instance = instance(&config, address);
     let status = Status::new(config.workers, config.stalled_after);
@@ -79,11 +78,10 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
 }
 
 fn of_kafka(error: &KafkaError) -> CliError {
-    let line = error.to_string();
     if error.is_configuration() {
-        CliError::KafkaConfig(line)
+        CliError::configuration(error)
     } else {
-        CliError::Failed(line)
+        CliError::failure(error)
     }
 }
 

@@ -98,7 +98,7 @@ pub(super) fn property(
     let owned = OWNED.iter().find(|(owned, _)| *owned == name);
     let why = owned.map(|(_, why)| *why).or_else(|| reserved(name));
     if let Some(why) = why {
-        let what = format!("{path} is not for you to set ({why})");
+        let what = format!("{path} cannot be given ({why})");
         return Err(ConfigError::new(what, origin, "remove it"));
     }
     let Some(given) = setting.text() else {

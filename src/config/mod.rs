@@ -1,8 +1,8 @@
 //! One TOML file, the environment over it, `--set` over that, and flags on top become one
 //! checked [`Config`]. Whoever holds a `Config` need not check anything of it again.
 //!
-//! The layers are flattened to dotted paths ([`layers`]), every path is looked up in the one
-//! list of [`keys`], and every value is read in the form that its key has ([`given`]).
+//! The layers are flattened to dotted paths (`layers`), every path is looked up in the one
+//! list of [`keys`], and every value is read in the form that its key has (`given`).
 
 mod checked;
 mod environment;

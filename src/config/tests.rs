@@ -368,7 +368,7 @@ fn an_error_says_what_where_and_what_to_do() {
         [kafka]\nbootstrap = "${env:BROKERS}"
             kafka.bootstrap takes no reference, netsieve.toml:2, use ${env:…} and ${file:…} for librdkafka properties only
         [kafka]\nbootstrap.servers = "a:1"
-            kafka.bootstrap.servers is not for you to set (set `kafka.bootstrap` instead), netsieve.toml:2, remove it
+            kafka.bootstrap.servers cannot be given (set `kafka.bootstrap` instead), netsieve.toml:2, remove it
         [kafka]\nclient.rak = "a"
             unknown key kafka.client.rak, netsieve.toml:2, did you mean kafka.client.rack?
         [kafka.consumer]\nfetch.min.byte = 1
