@@ -69,8 +69,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let written: Vec<_> = written.map(|topic| (topic, PARTITIONS)).collect();
     let mut topics = written.clone();
     topics.push((&source, PARTITIONS));
-    let cluster =
-        EmbeddedCluster::start(&topics).map_err(|error| CliError::Failed(error.to_string()))?;
+    let cluster = EmbeddedCluster::start(&topics).map_err(CliError::failure)?;
     let bootstrap = cluster.bootstrap_servers();
     let config = load(Some(bootstrap.clone()))?;
     let mut demo = Demo {
@@ -144,7 +143,7 @@ impl Demo {
             if start.elapsed() > JOIN {
                 let seconds = JOIN.as_secs();
                 let what = format!("the processor got no partitions within {seconds} s, try again");
-                return Err(Stop::Failed(CliError::Failed(what)));
+                return Err(Stop::Failed(CliError::failure(what)));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -259,7 +258,7 @@ impl Demo {
         self.processor.stop()?;
         self.screen.summary(&mut self.ledger, &self.totals, elapsed);
         self.ledger.balance().map_err(|difference| {
-            CliError::Failed(format!("the demo's books do not balance: {difference}"))
+            CliError::failure(format!("the demo's books do not balance: {difference}"))
         })?;
         self.screen.verdict(&self.ledger);
         Ok(())

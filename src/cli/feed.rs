@@ -80,7 +80,7 @@ impl Feed {
         let failed = Arc::default();
         let producer: ThreadedProducer<Deliveries> = config
             .create_with_context(Deliveries(Arc::clone(&failed)))
-            .map_err(|error| CliError::Usage(format!("cannot make a producer: {error}")))?;
+            .map_err(|error| CliError::usage(format!("cannot make a producer: {error}")))?;
         let feed = Self {
             producer,
             topic: topic.to_owned(),
@@ -97,7 +97,7 @@ impl Feed {
             let left = deadline.saturating_duration_since(Instant::now());
             let metadata = self.producer.client().fetch_metadata(Some(topic), left);
             let metadata = metadata.map_err(|error| {
-                CliError::Failed(format!(
+                CliError::failure(format!(
                     "no broker answered at {bootstrap} within {} s ({error}): check the address and that the brokers are up",
                     PATIENCE.as_secs()
                 ))
@@ -108,7 +108,7 @@ impl Feed {
             }
             // A broker that creates topics when they are asked for needs a moment to do so.
             if deadline < Instant::now() + PATIENCE / 2 {
-                return Err(CliError::Failed(format!(
+                return Err(CliError::failure(format!(
                     "topic {topic} does not exist at {bootstrap}: create it or correct --topic"
                 )));
             }
@@ -159,7 +159,7 @@ impl Feed {
 
     fn undelivered(&self, error: &KafkaError) -> CliError {
         let topic = &self.topic;
-        CliError::Failed(format!(
+        CliError::failure(format!(
             "cannot deliver to topic {topic} ({error}): check the brokers and the topic's limits"
         ))
     }

@@ -166,7 +166,7 @@ fn options(args: &Args) -> Result<Options, CliError> {
         (Some(EncodingArg::Protobuf), _) => Encodings::Protobuf,
         (Some(EncodingArg::Mixed) | None, true) => Encodings::Mixed,
         (Some(EncodingArg::Mixed), false) => {
-            return Err(CliError::Usage(
+            return Err(CliError::usage(
                 "a file has one encoding: give --encoding json or protobuf, or --bootstrap"
                     .to_owned(),
             ));
@@ -239,7 +239,7 @@ fn taken(written: io::Result<()>) -> Result<Taken, CliError> {
 }
 
 fn unwritten(error: &io::Error) -> CliError {
-    CliError::Failed(format!(
+    CliError::failure(format!(
         "cannot write the output ({error}): check the space and the rights"
     ))
 }
@@ -266,7 +266,7 @@ fn create(path: &Path) -> Result<Box<dyn Write>, CliError> {
     }
     let file = File::create(path).map_err(|error| {
         let path = path.display();
-        CliError::Failed(format!(
+        CliError::failure(format!(
             "cannot write {path} ({error}): check the path and its rights"
         ))
     })?;

@@ -174,7 +174,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::from(2);
     }
-    complain(&CliError::Usage(in_one_line(&error.render().to_string())))
+    complain(&CliError::usage(in_one_line(&error.render().to_string())))
 }
 
 /// clap's message without its usage and its advice.
@@ -201,7 +201,7 @@ pub fn print(text: &str) -> Result<(), CliError> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let line = format!("cannot write ({error}), stdout, see where it leads");
-            Err(CliError::Failed(line))
+            Err(CliError::failure(line))
         }
         _ => Ok(()),
     }

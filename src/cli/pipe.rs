@@ -135,7 +135,7 @@ impl Stop {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::Closed;
         }
-        Self::Failed(CliError::Failed(format!(
+        Self::Failed(CliError::failure(format!(
             "cannot write {what} ({error}): check the space and the rights"
         )))
     }
@@ -143,7 +143,7 @@ impl Stop {
 
 fn cannot(verb: &str, path: &Path, error: &io::Error) -> CliError {
     let path = path.display();
-    CliError::Failed(format!(
+    CliError::failure(format!(
         "cannot {verb} {path} ({error}): check the path and its rights"
     ))
 }

@@ -55,7 +55,7 @@ impl Reader {
         dead_letters: &str,
     ) -> Result<Self, CliError> {
         let failed = |error: ClientError| {
-            CliError::Failed(format!(
+            CliError::failure(format!(
                 "cannot read what comes out ({error}), {bootstrap}, try again"
             ))
         };
@@ -90,7 +90,7 @@ impl Reader {
             return Ok(None);
         };
         let message = message.map_err(|error| {
-            CliError::Failed(format!("cannot read what comes out ({error}), try again"))
+            CliError::failure(format!("cannot read what comes out ({error}), try again"))
         })?;
         if message.topic() == self.dead_letters {
             return Ok(Some(Came::Reject(reject(&message))));
@@ -98,7 +98,7 @@ impl Reader {
         let event = v1::Event::decode(message.payload().unwrap_or_default());
         let event = event.map_err(|error| {
             let topic = message.topic();
-            CliError::Failed(format!(
+            CliError::failure(format!(
                 "what came out of {topic} is no event ({error}), report it"
             ))
         })?;
