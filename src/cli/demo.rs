@@ -87,7 +87,11 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let elapsed = match demo.play(args) {
         Ok(elapsed) => elapsed,
         // The processor's own reason says more than that it has ended.
-        Err(Stop::ProcessorEnded) => return demo.processor.stop().map(|_| ()),
+        Err(Stop::ProcessorEnded) => {
+            demo.processor.stop()?;
+            demo.screen.interrupted();
+            return Ok(());
+        }
         Err(Stop::Failed(error)) => return Err(error),
     };
     demo.finish(elapsed)
