@@ -69,8 +69,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let written: Vec<_> = written.map(|topic| (topic, PARTITIONS)).collect();
     let mut topics = written.clone();
     topics.push((&source, PARTITIONS));
-    let cluster =
-        EmbeddedCluster::start(&topics).map_err(|error| CliError::failure(error.to_string()))?;
+    let cluster = EmbeddedCluster::start(&topics).map_err(CliError::failure)?;
     let bootstrap = cluster.bootstrap_servers();
     let config = load(Some(bootstrap.clone()))?;
     let mut demo = Demo {
@@ -88,7 +87,11 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let elapsed = match demo.play(args) {
         Ok(elapsed) => elapsed,
         // The processor's own reason says more than that it has ended.
-        Err(Stop::ProcessorEnded) => return demo.processor.stop().map(|_| ()),
+        Err(Stop::ProcessorEnded) => {
+            demo.processor.stop()?;
+            demo.screen.interrupted();
+            return Ok(());
+        }
         Err(Stop::Failed(error)) => return Err(error),
     };
     demo.finish(elapsed)

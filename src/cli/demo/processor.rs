@@ -25,7 +25,7 @@ impl Processor {
     /// Starts the processor and its pages.
     pub(super) fn start(config: &Config) -> Result<Self, CliError> {
         let (listener, address) = listen(config)?;
-        let recorder = metrics::install().map_err(|error| CliError::failure(error.to_string()))?;
+        let recorder = metrics::install().map_err(CliError::failure)?;
         let status = Status::new(config.workers, config.stalled_after);
         let shutdown = Shutdown::default();
         let asked = status.clone();
@@ -67,10 +67,8 @@ impl Processor {
         self.background.stop();
         match ended {
             Ok(Ok(summary)) => Ok(summary),
-            Ok(Err(error)) => Err(CliError::failure(error.to_string())),
-            Err(_) => Err(CliError::failure(
-                "the processor panicked, report it".to_owned(),
-            )),
+            Ok(Err(error)) => Err(CliError::failure(error)),
+            Err(_) => Err(CliError::failure("the processor panicked, report it")),
         }
     }
 }
@@ -80,7 +78,7 @@ fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), CliError> {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let listener = http::bind(config.http_listen.unwrap_or(any))
         .or_else(|_| http::bind(any))
-        .map_err(|error| CliError::failure(error.to_string()))?;
+        .map_err(CliError::failure)?;
     let address = listener.local_addr().map_err(|error| {
         CliError::failure(format!("cannot serve HTTP ({error}), any port, try again"))
     })?;

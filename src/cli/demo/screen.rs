@@ -160,6 +160,12 @@ impl Screen {
         }
     }
 
+    /// That a signal came before the end.
+    pub(super) fn interrupted(&self) {
+        self.bar.finish_and_clear();
+        self.say("\nStopped by a signal before the end; nothing was compared.");
+    }
+
     /// What went in, what came out, and how fast.
     pub(super) fn summary(&self, ledger: &mut Ledger, totals: &Totals, elapsed: Duration) {
         self.bar.finish_and_clear();
