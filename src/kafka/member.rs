@@ -18,11 +18,11 @@ use super::delivery::{Delivery, Limits, Record, Refused};
 use super::error::KafkaError;
 use super::lag::{self, Lag};
 use super::meters::Meters;
-use super::metric_names as names;
 use super::offsets::{Done, OffsetTracker, PartitionOffset, Slot, Ticket};
 use super::settings::{KafkaSettings, OnDataLoss};
 use super::shutdown::Shutdown;
 use super::status::{State, Status, WorkerStatus};
+use crate::observe::metrics as names;
 
 /// What stops the ordinary run of a worker.
 #[derive(Debug)]

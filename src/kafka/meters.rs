@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use super::metric_names as names;
 use super::status::Counts;
+use crate::observe::metrics as names;
 use crate::pipeline::code::{Reason, Rejection, Warning};
 use crate::pipeline::emit::Tally;
 

@@ -14,7 +14,7 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::{Metadata, MetadataBroker};
-use regex_lite::Regex;
+use regex::Regex;
 
 use super::client::{self, DEFAULT_MAX_MESSAGE_BYTES};
 use super::context::GroupContext;
