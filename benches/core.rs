@@ -12,6 +12,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use netsieve::pipeline::emit::Emitted;
+use netsieve::pipeline::enrich::Enrich;
 use netsieve::pipeline::message::Input;
 use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
@@ -208,6 +209,7 @@ fn settings() -> Settings {
         format: SourceFormat::Auto,
         reject: netsieve::pipeline::code::Warnings::NONE,
         limits: Limits::default(),
+        enrich: Enrich::default(),
         outputs: vec![
             output(&[Kind::Connection, Kind::Idle]),
             output(&[Kind::Listener]),

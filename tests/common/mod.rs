@@ -3,6 +3,7 @@
 
 use netsieve::pipeline::code::Warnings;
 use netsieve::pipeline::emit::Emitted;
+use netsieve::pipeline::enrich::Enrich;
 use netsieve::pipeline::message::{Header, Input};
 use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
@@ -17,6 +18,7 @@ pub fn settings(format: Format) -> Settings {
         format: SourceFormat::Auto,
         reject: Warnings::NONE,
         limits: Limits::default(),
+        enrich: Enrich::default(),
         outputs: vec![Output {
             format,
             key: Key::Connection,
