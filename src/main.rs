@@ -1,1 +1,7 @@
-fn main() {}
+//! The `netsieve` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    netsieve::cli::main()
+}

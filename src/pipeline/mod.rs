@@ -31,6 +31,7 @@ pub mod record;
 pub mod reject;
 mod route;
 pub mod settings;
+pub mod time;
 pub mod validate;
 
 use bumpalo::Bump;
@@ -128,7 +129,7 @@ fn open<'a>(
     arena: &'a Bump,
 ) -> Result<(Envelope<'a>, Metadata<'a>), Reject> {
     let envelope = decode::envelope(input, settings, arena)?;
-    let metadata = validate::metadata(&envelope, input, settings)?;
+    let metadata = validate::metadata(&envelope, input)?;
     if let Some(warning) = metadata
         .warnings
         .intersection(settings.reject)
@@ -169,14 +170,13 @@ fn promoted(warning: Warning) -> Reject {
 pub fn message_timestamp_ms(input: &Input<'_>, settings: &Settings) -> Option<i64> {
     let arena = Bump::new();
     let envelope = decode::envelope(input, settings, &arena).ok()?;
-    let time = validate::metadata(&envelope, input, settings)
-        .ok()?
-        .observed_at;
+    let time = validate::metadata(&envelope, input).ok()?.observed_at;
     Some(time.seconds * 1_000 + i64::from(time.nanos / 1_000_000))
 }
 
 impl Workspace {
     fn reset(&mut self) {
+        self.encoders.begin_message();
         if self.arena.allocated_bytes() > MAX_KEPT_ARENA_BYTES {
             self.arena = Bump::new();
         } else {

@@ -10,10 +10,10 @@ use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, Source
 use netsieve::pipeline::{Workspace, process};
 
 /// A timestamp that all tests take for the Kafka record's: 2023-11-14T22:13:20Z.
-pub const NOW_MS: i64 = 1_700_000_000_000;
+pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 
 /// Settings with one output that takes every kind.
-pub fn settings(format: Format) -> Settings {
+pub(crate) fn settings(format: Format) -> Settings {
     Settings {
         format: SourceFormat::Auto,
         reject: Warnings::NONE,
@@ -30,7 +30,7 @@ pub fn settings(format: Format) -> Settings {
 }
 
 /// An input of that value at a fixed place.
-pub fn input<'a>(value: &'a [u8], headers: &'a [Header<'a>]) -> Input<'a> {
+pub(crate) fn input<'a>(value: &'a [u8], headers: &'a [Header<'a>]) -> Input<'a> {
     Input {
         value,
         key: None,
@@ -44,22 +44,22 @@ pub fn input<'a>(value: &'a [u8], headers: &'a [Header<'a>]) -> Input<'a> {
 
 /// A dead letter, by value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Letter {
+pub(crate) struct Letter {
     /// Name of the code.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
     /// Field at fault.
-    pub field: Option<&'static str>,
+    pub(crate) field: Option<&'static str>,
     /// Position in the message.
-    pub index: Option<u32>,
+    pub(crate) index: Option<u32>,
     /// The value.
-    pub value: Vec<u8>,
+    pub(crate) value: Vec<u8>,
     /// All its headers.
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
 impl Letter {
     /// Its headers as an input has them.
-    pub fn headers(&self) -> Vec<Header<'_>> {
+    pub(crate) fn headers(&self) -> Vec<Header<'_>> {
         self.headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_deref()))
@@ -69,17 +69,17 @@ impl Letter {
 
 /// What came of one input.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Values of the events.
-    pub events: Vec<Vec<u8>>,
+    pub(crate) events: Vec<Vec<u8>>,
     /// The dead letters.
-    pub letters: Vec<Letter>,
+    pub(crate) letters: Vec<Letter>,
     /// Records found.
-    pub records: u64,
+    pub(crate) records: u64,
 }
 
 /// Runs one input through the core.
-pub fn run(input: &Input<'_>, settings: &Settings) -> Outcome {
+pub(crate) fn run(input: &Input<'_>, settings: &Settings) -> Outcome {
     let mut out = Emitted::default();
     process(input, settings, &mut Workspace::default(), &mut out);
     let letter = |letter: &netsieve::pipeline::emit::DeadLetter| Letter {

@@ -1,0 +1,147 @@
+//! Generated messages to a Kafka topic.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::CliError;
+use crate::generate::Generated;
+
+/// How long the brokers may take to answer at first, and to acknowledge what is left at last.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A producer of generated messages to one topic.
+pub(super) struct Feed {
+    producer: ThreadedProducer<Deliveries>,
+    topic: String,
+    failed: Arc<Mutex<Option<KafkaError>>>,
+}
+
+/// Keeps the first delivery that failed.
+struct Deliveries(Arc<Mutex<Option<KafkaError>>>);
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| error.clone());
+        }
+    }
+}
+
+impl Feed {
+    /// Connects, and makes sure that the topic is there.
+    pub(super) fn connect(
+        bootstrap: &str,
+        topic: &str,
+        properties: &[(String, String)],
+    ) -> Result<Self, CliError> {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", bootstrap)
+            .set("client.id", "netsieve-generate")
+            .set("enable.idempotence", "true")
+            // As Java's clients do, so that keys go where they would go from real agents.
+            .set("partitioner", "murmur2_random")
+            .set("compression.type", "zstd")
+            .set("linger.ms", "5");
+        for (name, value) in properties {
+            config.set(name, value);
+        }
+        let failed = Arc::default();
+        let producer: ThreadedProducer<Deliveries> = config
+            .create_with_context(Deliveries(Arc::clone(&failed)))
+            .map_err(|error| CliError::usage(format!("cannot make a producer: {error}")))?;
+        let feed = Self {
+            producer,
+            topic: topic.to_owned(),
+            failed,
+        };
+        feed.find_topic(bootstrap)?;
+        Ok(feed)
+    }
+
+    fn find_topic(&self, bootstrap: &str) -> Result<(), CliError> {
+        let deadline = Instant::now() + PATIENCE;
+        let topic = &self.topic;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let metadata = self.producer.client().fetch_metadata(Some(topic), left);
+            let metadata = metadata.map_err(|error| {
+                CliError::failure(format!(
+                    "no broker answered at {bootstrap} within {} s ({error}): check the address and that the brokers are up",
+                    PATIENCE.as_secs()
+                ))
+            })?;
+            let of_topic = metadata.topics().first();
+            if of_topic.is_some_and(|of| of.error().is_none() && !of.partitions().is_empty()) {
+                return Ok(());
+            }
+            // A broker that creates topics when they are asked for needs a moment to do so.
+            if deadline < Instant::now() + PATIENCE / 2 {
+                return Err(CliError::failure(format!(
+                    "topic {topic} does not exist at {bootstrap}: create it or correct --topic"
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Hands a message over; waits while too much is not yet acknowledged.
+    pub(super) fn send(&self, message: &Generated) -> Result<(), CliError> {
+        self.check()?;
+        let mut headers = OwnedHeaders::new_with_capacity(message.headers.len());
+        for (key, value) in &message.headers {
+            let value = value.as_ref();
+            headers = headers.insert(Header { key, value });
+        }
+        let mut record = BaseRecord::to(&self.topic)
+            .key(&message.key)
+            .payload(&message.value)
+            .timestamp(message.timestamp_ms)
+            .headers(headers);
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
+                    record = returned;
+                    std::thread::sleep(Duration::from_millis(2));
+                    self.check()?;
+                }
+                Err((error, _)) => return Err(self.undelivered(&error)),
+            }
+        }
+    }
+
+    /// Waits until everything is acknowledged.
+    pub(super) fn finish(&self) -> Result<(), CliError> {
+        let flushed = self.producer.flush(PATIENCE);
+        self.check()?;
+        flushed.map_err(|error| self.undelivered(&error))
+    }
+
+    fn check(&self) -> Result<(), CliError> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*failed {
+            Some(error) => Err(self.undelivered(error)),
+            None => Ok(()),
+        }
+    }
+
+    fn undelivered(&self, error: &KafkaError) -> CliError {
+        let topic = &self.topic;
+        CliError::failure(format!(
+            "cannot deliver to topic {topic} ({error}): check the brokers and the topic's limits"
+        ))
+    }
+}

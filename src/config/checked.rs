@@ -1,0 +1,173 @@
+//! The checked configuration.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::pipeline::code::Warnings;
+use crate::pipeline::record::Kind;
+use crate::pipeline::settings::{Format, Key, Limits, SourceFormat};
+
+use super::kafka::Properties;
+
+/// Everything that a run is told, checked: no part of it need be checked again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What holds after a crash.
+    pub delivery: Delivery,
+    /// Worker threads, at least one.
+    pub workers: usize,
+    /// Name of this process, where one was given.
+    pub instance: Option<String>,
+    /// The connection to Kafka.
+    pub kafka: Kafka,
+    /// What is read.
+    pub source: Source,
+    /// Where events go; at least one, of different names.
+    pub outputs: Vec<Output>,
+    /// The topic of what was rejected; neither a source nor an output.
+    pub dead_letters_topic: String,
+    /// When offsets are committed.
+    pub commit: Commit,
+    /// What is rejected beside what the contract rejects.
+    pub validate: Validate,
+    /// When too much was rejected.
+    pub brake: Brake,
+    /// Without progress for so long, with messages to read, a worker is not ready.
+    pub stalled_after: Duration,
+    /// Longest time to drain.
+    pub shutdown_timeout: Duration,
+    /// Where HTTP is served, if anywhere.
+    pub http_listen: Option<SocketAddr>,
+    /// How to log.
+    pub log: Log,
+}
+
+/// What holds after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// No event is lost; some may come again.
+    AtLeastOnce,
+}
+
+/// The connection to Kafka.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kafka {
+    /// Brokers to begin with, `HOST:PORT` with commas between.
+    pub bootstrap: String,
+    /// Whether workers are static members; never with [`GroupProtocol::Consumer`].
+    pub static_membership: bool,
+    /// The group protocol.
+    pub group_protocol: GroupProtocol,
+    /// Properties of consumers: those for every client and those for consumers over them.
+    pub consumer: Properties,
+    /// Properties of producers: those for every client and those for producers over them.
+    pub producer: Properties,
+}
+
+/// A consumer group protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// The client assigns.
+    Classic,
+    /// The broker assigns (KIP-848).
+    Consumer,
+}
+
+/// What is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Topics; one that begins with `^` is a pattern (POSIX extended).
+    pub topics: Vec<String>,
+    /// The consumer group.
+    pub group: String,
+    /// How the encoding of a message without a content-type header is told.
+    pub format: SourceFormat,
+    /// What to do when messages were deleted before they were read.
+    pub on_data_loss: OnDataLoss,
+}
+
+/// What to do when messages were deleted before they were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDataLoss {
+    /// End with an error.
+    Stop,
+    /// Go on from the earliest message there is.
+    Continue,
+}
+
+/// Where events go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Its name in settings and logs.
+    pub name: String,
+    /// The topic.
+    pub topic: String,
+    /// Format of the values.
+    pub format: Format,
+    /// What the Kafka key is.
+    pub key: Key,
+    /// The kinds of events that go there.
+    pub kinds: Vec<Kind>,
+}
+
+/// When offsets are committed: at whichever comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// So long after the last commit.
+    pub interval: Duration,
+    /// After so many records.
+    pub max_records: u64,
+    /// After so many bytes of messages.
+    pub max_bytes: usize,
+}
+
+/// What is rejected beside what the contract rejects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validate {
+    /// Warnings that reject.
+    pub reject: Warnings,
+    /// Size limits.
+    pub limits: Limits,
+}
+
+/// When too much was rejected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Brake {
+    /// How many of the last messages are looked at.
+    pub window_messages: usize,
+    /// The brake acts above this share of them.
+    pub max_rejected_share: f64,
+    /// What it does.
+    pub action: BrakeAction,
+    /// For how long it stops reading.
+    pub pause: Duration,
+}
+
+/// What the brake does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrakeAction {
+    /// It logs and counts.
+    Alert,
+    /// It stops reading for a while as well.
+    Pause,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The least severe level that is logged.
+    pub level: tracing::Level,
+    /// The format.
+    pub format: LogFormat,
+}
+
+/// Format of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// Text.
+    Text,
+    /// JSON, one object a line.
+    Json,
+}

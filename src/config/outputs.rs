@@ -1,0 +1,161 @@
+//! The outputs, and the rule that nothing that is written is read again.
+
+use crate::pipeline::record::Kind;
+use crate::pipeline::settings::{Format, Key as KafkaKey};
+
+use super::checked::Output;
+use super::error::{ConfigError, Origin};
+use super::given::{Given, is_name};
+use super::keys;
+use super::layers::Layer;
+use super::load::{Reader, unknown};
+use super::value::{Setting, Value, quoted};
+
+impl Reader {
+    /// The outputs, each with where its topic was given.
+    pub(super) fn outputs(&mut self) -> Result<Vec<(Output, Origin)>, ConfigError> {
+        let list = self.get("outputs")?;
+        let misfit = || list.error("cannot be that", "give a list of tables, [[outputs]]");
+        let Value::List(items) = &list.setting.value else {
+            return Err(misfit());
+        };
+        if items.is_empty() {
+            return Err(list.error("is empty", "give at least one output"));
+        }
+        let mut tables = Vec::new();
+        for item in items {
+            let Value::Table(table) = &item.value else {
+                return Err(misfit());
+            };
+            tables.push((table.clone(), item.origin.clone()));
+        }
+        self.set_keys_of_outputs(&mut tables)?;
+        let mut outputs: Vec<(Output, Origin)> = Vec::new();
+        for (index, (table, origin)) in tables.into_iter().enumerate() {
+            let (output, topic_origin) = self.output(index, table, &origin)?;
+            if outputs.iter().any(|(other, _)| other.name == output.name) {
+                let what = format!("two outputs have the name {}", output.name);
+                return Err(ConfigError::new(what, origin, "give each its own name"));
+            }
+            outputs.push((output, topic_origin));
+        }
+        Ok(outputs)
+    }
+
+    /// Puts the settings `outputs.NAME.KEY` in the tables of the outputs of those names.
+    fn set_keys_of_outputs(&mut self, tables: &mut [(Layer, Origin)]) -> Result<(), ConfigError> {
+        let paths = self.layer.keys().filter(|path| output_key(path).is_some());
+        for path in paths.cloned().collect::<Vec<_>>() {
+            let (Some((name, key)), Some(setting)) =
+                (output_key(&path), self.layer.get(&path).cloned())
+            else {
+                continue;
+            };
+            let named = |table: &Layer| {
+                let given = table.get("name").or_else(|| table.get("topic"));
+                let given = given.and_then(Setting::text);
+                given.is_some_and(|given| given.eq_ignore_ascii_case(name))
+            };
+            let Some((table, _)) = tables.iter_mut().find(|(table, _)| named(table)) else {
+                let what = format!("{path} is of no output, none has the name {name}");
+                return Err(ConfigError::new(
+                    what,
+                    &setting.origin,
+                    "name one of outputs",
+                ));
+            };
+            table.insert(key.to_owned(), setting);
+        }
+        Ok(())
+    }
+
+    fn output(
+        &mut self,
+        index: usize,
+        mut table: Layer,
+        origin: &Origin,
+    ) -> Result<(Output, Origin), ConfigError> {
+        for (name, setting) in &table {
+            let key = format!("outputs[].{name}");
+            if keys::find(&key).is_none() {
+                let shown = format!("outputs[{index}].{name}");
+                return Err(unknown(&key, &shown, &setting.origin));
+            }
+        }
+        let mut get = |key: &'static str| {
+            let name = key.strip_prefix("outputs[].").unwrap_or(key);
+            let setting = table.remove(name);
+            self.note(key, format!("outputs[{index}].{name}"), setting)
+        };
+        let missing = |name: &str| {
+            let what = format!("outputs[{index}].{name} is not given");
+            ConfigError::new(what, origin, "give it")
+        };
+        let name = get("outputs[].name")?;
+        let topic = get("outputs[].topic")?.ok_or_else(|| missing("topic"))?;
+        let format = get("outputs[].format")?.ok_or_else(|| missing("format"))?;
+        let key = get("outputs[].key")?.ok_or_else(|| missing("key"))?;
+        let kinds = get("outputs[].kinds")?.ok_or_else(|| missing("kinds"))?;
+        let formats = [("protobuf", Format::Protobuf), ("json", Format::Json)];
+        let kafka_keys = [
+            ("connection", KafkaKey::Connection),
+            ("agent", KafkaKey::Agent),
+            ("source", KafkaKey::Source),
+            ("none", KafkaKey::None),
+        ];
+        let all_kinds = Kind::ALL.iter().map(|kind| (kind.name(), *kind));
+        let output = Output {
+            name: name.map_or_else(|| topic.text(), |name| name.text())?,
+            topic: topic.text()?,
+            format: format.one_of(&formats)?,
+            key: key.one_of(&kafka_keys)?,
+            kinds: kinds.any_of(&all_kinds.collect::<Vec<_>>())?,
+        };
+        if output.kinds.is_empty() {
+            return Err(kinds.error("is empty", "name at least one kind"));
+        }
+        Ok((output, topic.setting.origin))
+    }
+}
+
+/// Name and key of `outputs.NAME.KEY`, where there is such a key.
+pub(super) fn output_key(path: &str) -> Option<(&str, &str)> {
+    let (name, key) = path.strip_prefix("outputs.")?.rsplit_once('.')?;
+    keys::find(&format!("outputs[].{key}")).map(|_| (name, key))
+}
+
+/// Refuses a source that netsieve itself writes to: its own output would come in again.
+pub(super) fn refuse_loop(
+    source: &Given,
+    topics: &[String],
+    written: &[(&str, &Origin)],
+) -> Result<(), ConfigError> {
+    for topic in topics {
+        let clash = if topic.starts_with('^') {
+            let pattern = regex::bytes::Regex::new(topic).map_err(|_| {
+                let what = format!("has the pattern {}, which is not valid", quoted(topic));
+                source.error(what, "give a POSIX extended regular expression")
+            })?;
+            written
+                .iter()
+                .find(|(name, _)| pattern.is_match(name.as_bytes()))
+        } else if is_name(topic) {
+            written.iter().find(|(name, _)| name == topic)
+        } else {
+            let what = format!("cannot be {}", quoted(topic));
+            let remedy = "give letters, digits, dots, underscores and hyphens, or a ^pattern";
+            return Err(source.error(what, remedy));
+        };
+        if let Some((name, origin)) = clash {
+            let place = match source.origin() {
+                Origin::Default => *origin,
+                given => given,
+            };
+            let topic = quoted(topic);
+            let what = format!("source.topic {topic} takes in {name}, which netsieve writes to");
+            let remedy = "keep the source apart from outputs and dead letters";
+            return Err(ConfigError::new(what, place, remedy));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! Section by section, from settings to the checked configuration.
+
+use crate::pipeline::code::Warning;
+use crate::pipeline::settings::{Limits, SourceFormat};
+
+use super::checked::{
+    Brake, BrakeAction, Commit, Config, Delivery, GroupProtocol, Kafka, Log, LogFormat, OnDataLoss,
+    Source, Validate,
+};
+use super::environment::Environment;
+use super::error::ConfigError;
+use super::given::Given;
+use super::kafka::{self, Properties};
+use super::load::{Reader, Shown};
+use super::outputs::refuse_loop;
+use super::value::quoted;
+
+impl Reader {
+    pub(super) fn config(&mut self, environment: &Environment) -> Result<Config, ConfigError> {
+        let delivery = self.delivery()?;
+        let workers = to_usize(self.get("workers")?.whole()?);
+        let instance = self.find("instance")?;
+        let instance = instance.map(|given| given.text()).transpose()?;
+        let kafka = self.kafka(environment)?;
+        let source_topic = self.get("source.topic")?;
+        let source = self.source(&source_topic)?;
+        let outputs = self.outputs()?;
+        let dead_letters = self.get("dead_letters.topic")?;
+        let dead_letters_topic = dead_letters.text()?;
+        let mut written: Vec<_> = outputs
+            .iter()
+            .map(|(output, origin)| (output.topic.as_str(), origin))
+            .collect();
+        if written
+            .iter()
+            .any(|(topic, _)| *topic == dead_letters_topic)
+        {
+            let what = format!(
+                "{} is an output's topic as well",
+                quoted(&dead_letters_topic)
+            );
+            return Err(dead_letters.error(what, "name another topic"));
+        }
+        written.push((&dead_letters_topic, dead_letters.origin()));
+        refuse_loop(&source_topic, &source.topics, &written)?;
+        Ok(Config {
+            delivery,
+            workers,
+            instance,
+            kafka,
+            source,
+            outputs: outputs.into_iter().map(|(output, _)| output).collect(),
+            dead_letters_topic,
+            commit: self.commit()?,
+            validate: self.validate()?,
+            brake: self.brake()?,
+            stalled_after: self.get("watchdog.stalled_after")?.duration()?,
+            shutdown_timeout: self.get("shutdown.timeout")?.duration()?,
+            http_listen: self.get("http.listen")?.address()?,
+            log: self.log()?,
+        })
+    }
+
+    fn delivery(&mut self) -> Result<Delivery, ConfigError> {
+        let given = self.get("delivery")?;
+        let words = [
+            ("at_least_once", Some(Delivery::AtLeastOnce)),
+            ("exactly_once", None),
+        ];
+        given.one_of(&words)?.ok_or_else(|| {
+            let what = "\"exactly_once\" is not in this version yet";
+            given.error(what, "use at_least_once, the default")
+        })
+    }
+
+    fn kafka(&mut self, environment: &Environment) -> Result<Kafka, ConfigError> {
+        let bootstrap = self.get("kafka.bootstrap")?.text()?;
+        let static_membership = self.get("kafka.static_membership")?.flag()?;
+        let given = self.get("kafka.group_protocol")?;
+        let words = [
+            ("classic", GroupProtocol::Classic),
+            ("consumer", GroupProtocol::Consumer),
+        ];
+        let group_protocol = given.one_of(&words)?;
+        if static_membership && group_protocol == GroupProtocol::Consumer {
+            let what = "\"consumer\" does not go with kafka.static_membership";
+            return Err(given.error(what, "turn one of them off"));
+        }
+        if group_protocol == GroupProtocol::Consumer {
+            self.refuse_brokers_own()?;
+        }
+        let common = self.properties("kafka.", environment)?;
+        let with_common = |mut properties: Properties| {
+            for (name, property) in &common {
+                let free = properties.entry(name.clone());
+                free.or_insert_with(|| property.clone());
+            }
+            properties
+        };
+        Ok(Kafka {
+            bootstrap,
+            static_membership,
+            group_protocol,
+            consumer: with_common(self.properties("kafka.consumer.", environment)?),
+            producer: with_common(self.properties("kafka.producer.", environment)?),
+        })
+    }
+
+    /// Refuses what the broker decides under [`GroupProtocol::Consumer`].
+    fn refuse_brokers_own(&self) -> Result<(), ConfigError> {
+        for name in ["session.timeout.ms", "heartbeat.interval.ms"] {
+            for section in ["kafka", "kafka.consumer"] {
+                let path = format!("{section}.{name}");
+                if let Some(setting) = self.layer.get(&path) {
+                    let what = format!("{path} does not go with kafka.group_protocol \"consumer\"");
+                    let remedy = "remove it, the broker decides it";
+                    return Err(ConfigError::new(what, &setting.origin, remedy));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the properties of librdkafka below `section`.
+    fn properties(
+        &mut self,
+        section: &str,
+        environment: &Environment,
+    ) -> Result<Properties, ConfigError> {
+        let below = |path: &str| {
+            let inner = ["kafka.consumer", "kafka.producer"];
+            let mine = path.starts_with(section);
+            let deeper = section == "kafka."
+                && inner.iter().any(|inner| {
+                    let rest = path.strip_prefix(inner);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                });
+            mine && !deeper
+        };
+        let paths: Vec<String> = self
+            .layer
+            .keys()
+            .filter(|path| below(path))
+            .cloned()
+            .collect();
+        let mut properties = Properties::new();
+        for path in paths {
+            let Some(setting) = self.layer.remove(&path) else {
+                continue;
+            };
+            let name = path.strip_prefix(section).unwrap_or(&path);
+            let passed = kafka::property(&path, name, &setting, environment)?;
+            self.shown.push(Shown {
+                path: format!("{section}{}", quoted(name)),
+                value: quoted(&passed.property.to_string()),
+                origin: setting.origin,
+            });
+            properties.insert(passed.name, passed.property);
+        }
+        Ok(properties)
+    }
+
+    fn source(&mut self, topic: &Given) -> Result<Source, ConfigError> {
+        let words = [
+            ("auto", SourceFormat::Auto),
+            ("json", SourceFormat::Json),
+            ("protobuf", SourceFormat::Protobuf),
+        ];
+        let losses = [
+            ("stop", OnDataLoss::Stop),
+            ("continue", OnDataLoss::Continue),
+        ];
+        Ok(Source {
+            topics: topic.texts()?,
+            group: self.get("source.group")?.text()?,
+            format: self.get("source.format")?.one_of(&words)?,
+            on_data_loss: self.get("source.on_data_loss")?.one_of(&losses)?,
+        })
+    }
+
+    fn commit(&mut self) -> Result<Commit, ConfigError> {
+        Ok(Commit {
+            interval: self.get("commit.interval")?.duration()?,
+            max_records: self.get("commit.max_records")?.whole()?,
+            max_bytes: self.get("commit.max_bytes")?.size()?,
+        })
+    }
+
+    fn validate(&mut self) -> Result<Validate, ConfigError> {
+        let warnings = Warning::ALL.iter().map(|code| (code.name(), *code));
+        let warnings: Vec<_> = warnings.collect();
+        let reject = self.get("validate.reject")?.any_of(&warnings)?;
+        Ok(Validate {
+            reject: reject.into_iter().collect(),
+            limits: Limits {
+                max_message_bytes: self.get("validate.max_message_bytes")?.size()?,
+                max_metadata_bytes: self.get("validate.max_metadata_bytes")?.size()?,
+                max_records: to_usize(self.get("validate.max_records")?.whole()?),
+                max_field_bytes: self.get("validate.max_field_bytes")?.size()?,
+                max_event_bytes: self.get("validate.max_event_bytes")?.size()?,
+            },
+        })
+    }
+
+    fn brake(&mut self) -> Result<Brake, ConfigError> {
+        let actions = [("alert", BrakeAction::Alert), ("pause", BrakeAction::Pause)];
+        Ok(Brake {
+            window_messages: to_usize(self.get("brake.window")?.whole()?),
+            max_rejected_share: self.get("brake.max_rejected_share")?.share()?,
+            action: self.get("brake.action")?.one_of(&actions)?,
+            pause: self.get("brake.pause")?.duration()?,
+        })
+    }
+
+    fn log(&mut self) -> Result<Log, ConfigError> {
+        let levels = [
+            ("error", tracing::Level::ERROR),
+            ("warn", tracing::Level::WARN),
+            ("info", tracing::Level::INFO),
+            ("debug", tracing::Level::DEBUG),
+            ("trace", tracing::Level::TRACE),
+        ];
+        let formats = [
+            ("auto", LogFormat::Auto),
+            ("text", LogFormat::Text),
+            ("json", LogFormat::Json),
+        ];
+        Ok(Log {
+            level: self.get("log.level")?.one_of(&levels)?,
+            format: self.get("log.format")?.one_of(&formats)?,
+        })
+    }
+}
+
+/// Bounded by its key's form, far below what fits.
+fn to_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

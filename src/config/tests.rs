@@ -1,0 +1,470 @@
+//! The configuration as a whole: defaults, precedence, secrets, and every error's line.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::*;
+use crate::pipeline::code::Warning;
+use crate::pipeline::record::Kind;
+use crate::pipeline::settings::{Format, Key, Limits};
+
+/// What a test gives: the file's text, variables and `--set`.
+#[derive(Default)]
+struct Given<'a> {
+    file: &'a str,
+    variables: &'a [(&'a str, &'a str)],
+    set: &'a [&'a str],
+    flags: &'a [(&'static str, &'static str, &'a str)],
+}
+
+impl Given<'_> {
+    fn load(&self) -> Result<Loaded, ConfigError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("netsieve.toml");
+        std::fs::write(&path, self.file).unwrap();
+        std::fs::write(directory.path().join("password"), "from a file\n").unwrap();
+        let flags = self.flags.iter();
+        load(&Sources {
+            file: Some(path),
+            environment: self.variables.iter().copied().collect(),
+            set: self.set.iter().map(ToString::to_string).collect(),
+            flags: flags.map(|(f, k, v)| (*f, *k, (*v).to_owned())).collect(),
+        })
+    }
+
+    fn config(&self) -> Config {
+        self.load().unwrap().config
+    }
+
+    /// The error's line; the directory of the file is left out.
+    fn error(&self) -> String {
+        let line = self.load().unwrap_err().to_string();
+        assert!(!line.contains('\n'), "{line}");
+        let words = line.split(' ').map(|word| match word.rsplit_once('/') {
+            Some((_, name)) if name.starts_with("netsieve.toml") => name,
+            _ => word,
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn of_file(file: &str) -> Given<'_> {
+    Given {
+        file,
+        ..Given::default()
+    }
+}
+
+#[test]
+fn every_key_has_a_default_that_works() {
+    let config = load(&Sources::default()).unwrap().config;
+    assert_eq!(config, of_file("").config());
+    assert_eq!(config.kafka.bootstrap, "localhost:9092");
+    assert_eq!(config.source.topics, ["network_connection"]);
+    assert_eq!(config.dead_letters_topic, "network_connection.dead_letters");
+    assert_eq!(config.validate.limits, Limits::default());
+    assert!(config.validate.reject.is_empty());
+    let outputs = config.outputs.iter();
+    let outputs: Vec<_> = outputs
+        .map(|o| (o.topic.as_str(), o.kinds.as_slice()))
+        .collect();
+    let expected: [(_, &[Kind]); 2] = [
+        (
+            "network_connection.connections",
+            &[Kind::Connection, Kind::Idle],
+        ),
+        ("network_connection.listeners", &[Kind::Listener]),
+    ];
+    assert_eq!(outputs, expected);
+    for output in &config.outputs {
+        assert_eq!(
+            (output.format, output.key),
+            (Format::Protobuf, Key::Connection)
+        );
+    }
+}
+
+#[test]
+fn every_key_is_read_and_shown() {
+    let loaded = Given {
+        file: "instance = \"a\"",
+        ..Given::default()
+    };
+    let loaded = loaded.load().unwrap();
+    for key in keys::KEYS {
+        let path = key.path.replace("[]", "[0]");
+        let is_list = matches!(key.form, keys::Form::Tables);
+        let shown = loaded.shown.iter().any(|shown| shown.path == path);
+        assert!(shown || is_list, "{path} is not shown");
+    }
+}
+
+#[test]
+fn later_sources_go_over_earlier_ones() {
+    let mut given = of_file("workers = 2\n[source]\ngroup = \"file\"");
+    assert_eq!(given.config().workers, 2);
+    given.variables = &[("NETSIEVE__WORKERS", "3"), ("NETSIEVE_WORKERS", "9")];
+    assert_eq!(given.config().workers, 3);
+    given.set = &["workers=4", "workers = 5"];
+    assert_eq!(given.config().workers, 5);
+    assert_eq!(given.config().source.group, "file");
+    given.flags = &[("--bootstrap", "kafka.bootstrap", "b:1")];
+    assert_eq!(given.config().kafka.bootstrap, "b:1");
+    let origins = given.load().unwrap().shown;
+    let origin = |path: &str| {
+        let shown = origins.iter().find(|shown| shown.path == path);
+        shown.unwrap().origin.clone()
+    };
+    assert_eq!(origin("workers"), Origin::Set);
+    assert_eq!(origin("kafka.bootstrap"), Origin::Flag("--bootstrap"));
+    assert!(matches!(
+        origin("source.group"),
+        Origin::File { line: 3, .. }
+    ));
+    assert_eq!(origin("source.format"), Origin::Default);
+}
+
+#[test]
+fn values_are_read_in_their_forms() {
+    let config = of_file(
+        r#"
+        instance = "pod-1"
+        [kafka]
+        static_membership = true
+        [source]
+        topic = ["a", "^b[0-9]+$"]
+        [commit]
+        interval = "1s"
+        max_bytes = "1 MiB"
+        [validate]
+        reject = ["zero_local_port", "expired", "expired"]
+        max_event_bytes = 2048
+        [brake]
+        max_rejected_share = 1
+        [http]
+        listen = "off"
+        [[outputs]]
+        topic = "all"
+        [[outputs]]
+        name = "two"
+        topic = "json.two"
+        format = "json"
+        key = "none"
+        kinds = ["idle"]
+        "#,
+    );
+    let config = config.config();
+    assert_eq!(config.instance.as_deref(), Some("pod-1"));
+    assert!(config.kafka.static_membership);
+    assert_eq!(config.source.topics, ["a", "^b[0-9]+$"]);
+    assert_eq!(config.commit.interval, Duration::from_secs(1));
+    assert_eq!(config.commit.max_bytes, 1 << 20);
+    let reject: Vec<_> = config.validate.reject.iter().collect();
+    assert_eq!(reject, [Warning::Expired, Warning::ZeroLocalPort]);
+    assert_eq!(config.validate.limits.max_event_bytes, 2048);
+    assert_eq!(config.brake.max_rejected_share.to_bits(), 1f64.to_bits());
+    assert_eq!(config.http_listen, None);
+    assert_eq!(config.outputs[0].name, "all");
+    assert_eq!(config.outputs[0].kinds, Kind::ALL);
+    assert_eq!(config.outputs[1].name, "two");
+    assert_eq!(config.outputs[1].format, Format::Json);
+    assert_eq!(config.outputs[1].key, Key::None);
+}
+
+#[test]
+fn a_key_of_one_output_can_be_set() {
+    let given = Given {
+        variables: &[("NETSIEVE__OUTPUTS__CONNECTIONS__TOPIC", "conns")],
+        set: &["outputs.listeners.format=json"],
+        ..Given::default()
+    };
+    let outputs = given.config().outputs;
+    assert_eq!(outputs[0].topic, "conns");
+    assert_eq!(outputs[1].format, Format::Json);
+}
+
+#[test]
+fn properties_pass_through_however_they_are_written() {
+    let quoted = "[kafka]\n\"client.rack\" = \"c\"\n[kafka.consumer]\n\"fetch.min.bytes\" = 7\n\"check.crcs\" = true";
+    let dotted =
+        "[kafka]\nclient.rack = \"c\"\nconsumer.fetch.min.bytes = 7\nconsumer.check.crcs = true";
+    assert_eq!(of_file(quoted).config(), of_file(dotted).config());
+    let given = Given {
+        file: dotted,
+        variables: &[("NETSIEVE__KAFKA__PRODUCER__COMPRESSION_TYPE", "lz4")],
+        set: &[
+            "kafka.\"socket.timeout.ms\"=2000",
+            "kafka.consumer.client.rack=007",
+        ],
+        ..Given::default()
+    };
+    let kafka = given.config().kafka;
+    let texts = |properties: &Properties| {
+        let texts = properties.iter();
+        let texts: Vec<_> = texts
+            .map(|(name, text)| format!("{name}={}", text.expose()))
+            .collect();
+        texts.join(" ")
+    };
+    assert_eq!(
+        texts(&kafka.consumer),
+        "check.crcs=true client.rack=007 fetch.min.bytes=7 socket.timeout.ms=2000"
+    );
+    assert_eq!(
+        texts(&kafka.producer),
+        "client.rack=c compression.type=lz4 socket.timeout.ms=2000"
+    );
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let given = Given {
+        file: r#"
+            [kafka]
+            "sasl.username" = "${env:THE_USER}"
+            "sasl.password" = "hunter2"
+            "ssl.key.password" = "${file:password}"
+            "client.rack" = "plain"
+        "#,
+        variables: &[("THE_USER", "hunter2"), ("OTHER", "hunter2")],
+        set: &["kafka.producer.sasl.oauthbearer.config=hunter2"],
+        ..Given::default()
+    };
+    let loaded = given.load().unwrap();
+    let consumer = &loaded.config.kafka.consumer;
+    assert_eq!(consumer["sasl.username"].expose(), "hunter2");
+    assert_eq!(consumer["ssl.key.password"].expose(), "from a file");
+    let mut printed = format!("{loaded:?} {loaded:#?}");
+    for property in consumer
+        .values()
+        .chain(loaded.config.kafka.producer.values())
+    {
+        writeln!(printed, "{property} {property:?}").unwrap();
+    }
+    let environment: Environment = given.variables.iter().copied().collect();
+    writeln!(printed, "{environment:?}").unwrap();
+    assert!(
+        !printed.contains("hunter2") && !printed.contains("from a file"),
+        "{printed}"
+    );
+    assert!(printed.contains("plain") && printed.contains("<hidden>"));
+}
+
+#[test]
+fn an_error_never_has_a_secret() {
+    let files = [
+        "kafka.\"sasl.password\" = [\"hunter2\"]",
+        "kafka.\"sasl.password\" = \"hunter2\\u0000\"",
+        "kafka.\"sasl.pasword\" = \"hunter2\"",
+        "kafka.\"sasl.password\" = \"hunter2${what:x}\"",
+        "kafka.\"sasl.password\" = 'hunter2\nworkers = 1",
+        "kafka.\"enable.ssl.certificate.verification\" = \"${env:SECRET}\"",
+        "sasl.password = \"hunter2\"",
+    ];
+    for file in files {
+        let mut given = of_file(file);
+        given.variables = &[("SECRET", "hunter2")];
+        let error = given.error();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    let given = Given {
+        set: &["hunter2"],
+        ..Given::default()
+    };
+    assert!(!given.error().contains("hunter2"));
+}
+
+/// Files that are refused, and why by the snapshot.
+const REFUSED: &[&str] = &[
+    "workers = 0",
+    "workers = \"two\"",
+    "workers = 1\nworkers = 2",
+    "workers =",
+    "sorce.topic = \"a\"",
+    "colour = 1",
+    "[colour]",
+    "source = 5",
+    "delivery = \"exactly_once\"",
+    "delivery = \"at_most_once\"",
+    "instance = \"a b\"",
+    "[kafka]\nbootstrap = \"\"",
+    "[kafka]\nbootstrap = \"${env:BROKERS}\"",
+    "[kafka]\nbootstrap.servers = \"a:1\"",
+    "[kafka]\nclient.rak = \"a\"",
+    "[kafka.consumer]\nfetch.min.byte = 1",
+    "[kafka]\nbootstrp = \"a:1\"",
+    "[kafka]\nsecurity.protocol = \"tls\"",
+    "[kafka.consumer]\nauto.offset.reset = \"error\"",
+    "[kafka]\ngroup_protocol = \"consumer\"\nconsumer.session.timeout.ms = 6000",
+    "[kafka]\nsasl.password = \"${env:NOT_SET}\"",
+    "[kafka]\nsasl.password = \"${file:/nonexistent}\"",
+    "[kafka]\nclient.rack = \"a\"\n\"client.rack\" = \"b\"",
+    "[kafka]\nstatic_membership = true\ngroup_protocol = \"consumer\"",
+    "[source]\ntopic = []",
+    "[source]\ntopic = \"a b\"",
+    "[source]\ntopic = \"^(\"",
+    "[source]\ntopic = \"^network_connection\"",
+    "[source]\ntopic = [\"a\", \"network_connection.listeners\"]",
+    "[source]\nformat = \"xml\"",
+    "outputs = []",
+    "outputs = 5",
+    "[[outputs]]\nname = \"a\"",
+    "[[outputs]]\ntopic = \"a\"\nkinds = [\"listener\", \"server\"]",
+    "[[outputs]]\ntopic = \"a\"\nkinds = []",
+    "[[outputs]]\ntopic = \"a\"\nfromat = \"json\"",
+    "[[outputs]]\ntopic = \"a\"\n[[outputs]]\ntopic = \"a\"",
+    "[outputs.other]\ntopic = \"a\"",
+    "[dead_letters]\ntopic = \"network_connection.listeners\"",
+    "[dead_letters]\ntopic = \"network_connection\"",
+    "[commit]\ninterval = 100",
+    "[commit]\ninterval = \"2h\"",
+    "[validate]\nreject = [\"expird\"]",
+    "[validate]\nmax_message_bytes = \"16 Mib\"",
+    "[brake]\nmax_rejected_share = 1.5",
+    "[http]\nlisten = \"9898\"",
+    "[log]\nlevel = \"loud\"",
+];
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one snapshot of every line")]
+fn an_error_says_what_where_and_what_to_do() {
+    let lines = REFUSED.iter().map(|file| {
+        format!(
+            "{}\n    {}",
+            file.replace('\n', "\\n"),
+            of_file(file).error()
+        )
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+        workers = 0
+            workers cannot be 0, netsieve.toml:1, give a whole number, 1 to 256
+        workers = "two"
+            workers cannot be "two", netsieve.toml:1, give a whole number, 1 to 256
+        workers = 1\nworkers = 2
+            not valid TOML: duplicate key, netsieve.toml:2, mend that line
+        workers =
+            not valid TOML: string values must be quoted, expected literal string, netsieve.toml:1, mend that line
+        sorce.topic = "a"
+            unknown key sorce.topic, netsieve.toml:1, did you mean source.topic?
+        colour = 1
+            unknown key colour, netsieve.toml:1, see docs/configuration.md for every key
+        [colour]
+            unknown key colour, netsieve.toml:1, see docs/configuration.md for every key
+        source = 5
+            source cannot be 5, netsieve.toml:1, write [source] and its keys below
+        delivery = "exactly_once"
+            delivery "exactly_once" is not in this version yet, netsieve.toml:1, use at_least_once, the default
+        delivery = "at_most_once"
+            delivery cannot be "at_most_once", netsieve.toml:1, did you mean at_least_once?
+        instance = "a b"
+            instance cannot be "a b", netsieve.toml:1, give at most 249 letters, digits, dots, underscores and hyphens
+        [kafka]\nbootstrap = ""
+            kafka.bootstrap cannot be "", netsieve.toml:2, give a text
+        [kafka]\nbootstrap = "${env:BROKERS}"
+            kafka.bootstrap takes no reference, netsieve.toml:2, use ${env:…} and ${file:…} for librdkafka properties only
+        [kafka]\nbootstrap.servers = "a:1"
+            kafka.bootstrap.servers is set by netsieve, netsieve.toml:2, use kafka.bootstrap
+        [kafka]\nclient.rak = "a"
+            unknown key kafka.client.rak, netsieve.toml:2, did you mean kafka.client.rack?
+        [kafka.consumer]\nfetch.min.byte = 1
+            unknown key kafka.consumer.fetch.min.byte, netsieve.toml:2, did you mean kafka.consumer.fetch.min.bytes?
+        [kafka]\nbootstrp = "a:1"
+            unknown key kafka.bootstrp, netsieve.toml:2, did you mean kafka.bootstrap?
+        [kafka]\nsecurity.protocol = "tls"
+            kafka.security.protocol is refused by librdkafka (Invalid value "tls" for configuration property "security.protocol"), netsieve.toml:2, give a value that it takes
+        [kafka.consumer]\nauto.offset.reset = "error"
+            kafka.consumer.auto.offset.reset cannot be "error", netsieve.toml:2, give earliest or latest, and see source.on_data_loss
+        [kafka]\ngroup_protocol = "consumer"\nconsumer.session.timeout.ms = 6000
+            kafka.consumer.session.timeout.ms does not go with kafka.group_protocol "consumer", netsieve.toml:3, remove it, the broker decides it
+        [kafka]\nsasl.password = "${env:NOT_SET}"
+            kafka.sasl.password refers to the variable NOT_SET, which is not set, netsieve.toml:2, set it
+        [kafka]\nsasl.password = "${file:/nonexistent}"
+            kafka.sasl.password refers to the file /nonexistent: No such file or directory (os error 2), netsieve.toml:2, make it readable or name another
+        [kafka]\nclient.rack = "a"\n"client.rack" = "b"
+            kafka.client.rack is given twice, first at netsieve.toml:2, netsieve.toml:3, keep one of them
+        [kafka]\nstatic_membership = true\ngroup_protocol = "consumer"
+            kafka.group_protocol "consumer" does not go with kafka.static_membership, netsieve.toml:3, turn one of them off
+        [source]\ntopic = []
+            source.topic cannot be a list, netsieve.toml:2, give a text or a list of texts
+        [source]\ntopic = "a b"
+            source.topic cannot be "a b", netsieve.toml:2, give letters, digits, dots, underscores and hyphens, or a ^pattern
+        [source]\ntopic = "^("
+            source.topic has the pattern "^(", which is not valid, netsieve.toml:2, give a POSIX extended regular expression
+        [source]\ntopic = "^network_connection"
+            source.topic "^network_connection" takes in network_connection.connections, which netsieve writes to, netsieve.toml:2, keep the source apart from outputs and dead letters
+        [source]\ntopic = ["a", "network_connection.listeners"]
+            source.topic "network_connection.listeners" takes in network_connection.listeners, which netsieve writes to, netsieve.toml:2, keep the source apart from outputs and dead letters
+        [source]\nformat = "xml"
+            source.format cannot be "xml", netsieve.toml:2, give one of auto, json, protobuf
+        outputs = []
+            outputs is empty, netsieve.toml:1, give at least one output
+        outputs = 5
+            outputs cannot be that, netsieve.toml:1, give a list of tables, [[outputs]]
+        [[outputs]]\nname = "a"
+            outputs[0].topic is not given, netsieve.toml:1, give it
+        [[outputs]]\ntopic = "a"\nkinds = ["listener", "server"]
+            outputs[0].kinds cannot be "server", netsieve.toml:3, give a list of connection, listener, idle
+        [[outputs]]\ntopic = "a"\nkinds = []
+            outputs[0].kinds is empty, netsieve.toml:3, name at least one kind
+        [[outputs]]\ntopic = "a"\nfromat = "json"
+            unknown key outputs[0].fromat, netsieve.toml:3, did you mean format?
+        [[outputs]]\ntopic = "a"\n[[outputs]]\ntopic = "a"
+            two outputs have the name a, netsieve.toml:3, give each its own name
+        [outputs.other]\ntopic = "a"
+            outputs.other.topic is of no output, none has the name other, netsieve.toml:2, name one of outputs
+        [dead_letters]\ntopic = "network_connection.listeners"
+            dead_letters.topic "network_connection.listeners" is an output's topic as well, netsieve.toml:2, name another topic
+        [dead_letters]\ntopic = "network_connection"
+            source.topic "network_connection" takes in network_connection, which netsieve writes to, netsieve.toml:2, keep the source apart from outputs and dead letters
+        [commit]\ninterval = 100
+            commit.interval cannot be 100, netsieve.toml:2, give a duration, 1ms to 1m
+        [commit]\ninterval = "2h"
+            commit.interval cannot be "2h", netsieve.toml:2, give a duration, 1ms to 1m
+        [validate]\nreject = ["expird"]
+            validate.reject cannot be "expird", netsieve.toml:2, did you mean expired?
+        [validate]\nmax_message_bytes = "16 Mib"
+            validate.max_message_bytes cannot be "16 Mib", netsieve.toml:2, give a size, 1 KiB to 1 GiB
+        [brake]\nmax_rejected_share = 1.5
+            brake.max_rejected_share cannot be 1.5, netsieve.toml:2, give a number between 0 and 1
+        [http]\nlisten = "9898"
+            http.listen cannot be "9898", netsieve.toml:2, give ADDRESS:PORT or off
+        [log]\nlevel = "loud"
+            log.level cannot be "loud", netsieve.toml:2, give one of error, warn, info, debug, trace
+        "#);
+}
+
+#[test]
+fn an_error_names_the_source_it_is_of() {
+    let from = |variables: &[(&str, &str)], set: &[&str]| {
+        let given = Given {
+            variables,
+            set,
+            ..Given::default()
+        };
+        given.error()
+    };
+    let missing = load(&Sources {
+        file: Some("/nonexistent/netsieve.toml".into()),
+        ..Sources::default()
+    });
+    let lines = [
+        missing.unwrap_err().to_string(),
+        from(&[("NETSIEVE__SOURCE__TOPC", "a")], &[]),
+        from(&[("NETSIEVE__WORKERS", "many")], &[]),
+        from(&[], &["log.levle=info"]),
+        from(&[], &["kafka.nothing.such=1"]),
+        from(&[], &["workers"]),
+        from(&[], &["=1"]),
+        from(&[], &["a\nb=1"]),
+    ];
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+        cannot read the configuration: No such file or directory (os error 2), /nonexistent/netsieve.toml, check the path given to --config
+        unknown key source.topc, NETSIEVE__SOURCE__TOPC, did you mean source.topic?
+        workers cannot be "many", NETSIEVE__WORKERS, give a whole number, 1 to 256
+        unknown key log.levle, --set, did you mean log.level?
+        unknown key kafka.nothing.such, --set, see librdkafka's list of properties
+        an argument without key and value, --set, write --set section.key=value
+        an argument without key and value, --set, write --set section.key=value
+        unknown key a\nb, --set, see docs/configuration.md for every key
+        "#);
+}

@@ -1,0 +1,233 @@
+//! Where newly assigned partitions are read from, and whether records were lost before they
+//! were read.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::client::StartAt;
+use super::context::GroupContext;
+use super::error::KafkaError;
+use super::metric_names as names;
+use super::offsets::PartitionOffset;
+use super::settings::OnDataLoss;
+
+/// How long one question to the brokers may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the questions of one assignment are asked again; well below the time in which a
+/// member must answer the group.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Pause before a question is asked again.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// How often a committed offset beyond the partition's end is looked at again: just after a
+/// change of leader the end may lag behind for a moment.
+const LOOKS_AT_END: u32 = 5;
+
+/// How new partitions start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StartPolicy {
+    /// Where, without a committed offset.
+    pub(super) start_at: StartAt,
+    /// What to do about a committed offset that is out of range.
+    pub(super) on_data_loss: OnDataLoss,
+}
+
+/// Where each of the partitions must be read from: at its committed offset where that is still
+/// there, else as the policy says.
+///
+/// Blocks while the brokers do not answer, up to a minute; `give_up` ends it earlier.
+pub(super) fn starts(
+    consumer: &BaseConsumer<GroupContext>,
+    partitions: &TopicPartitionList,
+    policy: StartPolicy,
+    give_up: impl Fn() -> bool,
+) -> Result<Vec<PartitionOffset>, KafkaError> {
+    if partitions.count() == 0 {
+        return Ok(Vec::new());
+    }
+    let committed = patiently("reading committed offsets", &give_up, || {
+        let committed = consumer.committed_offsets(partitions.clone(), ANSWER_TIMEOUT)?;
+        for element in committed.elements() {
+            element.error()?;
+        }
+        Ok(committed)
+    })?;
+    let mut starts = Vec::with_capacity(partitions.count());
+    for element in committed.elements() {
+        let (topic, partition) = (element.topic(), element.partition());
+        let committed = match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        let (low, high) = range(consumer, topic, partition, committed, &give_up)?;
+        starts.push(PartitionOffset {
+            topic: topic.into(),
+            partition,
+            offset: start(topic, partition, committed, (low, high), policy)?,
+        });
+    }
+    Ok(starts)
+}
+
+/// The partition's first offset and the one after its last.
+fn range(
+    consumer: &BaseConsumer<GroupContext>,
+    topic: &str,
+    partition: i32,
+    committed: Option<i64>,
+    give_up: &impl Fn() -> bool,
+) -> Result<(i64, i64), KafkaError> {
+    let mut looks = 0;
+    loop {
+        let what = format!("reading the range of {topic} [{partition}]");
+        let (low, high) = patiently(&what, give_up, || {
+            consumer.fetch_watermarks(topic, partition, ANSWER_TIMEOUT)
+        })?;
+        looks += 1;
+        if committed.is_none_or(|offset| offset <= high) || looks == LOOKS_AT_END || give_up() {
+            return Ok((low, high));
+        }
+        std::thread::sleep(RETRY_PAUSE);
+    }
+}
+
+fn start(
+    topic: &str,
+    partition: i32,
+    committed: Option<i64>,
+    (low, high): (i64, i64),
+    policy: StartPolicy,
+) -> Result<i64, KafkaError> {
+    match committed {
+        None => Ok(match policy.start_at {
+            StartAt::Earliest => low,
+            StartAt::Latest => high,
+        }),
+        Some(offset) if (low..=high).contains(&offset) => Ok(offset),
+        Some(offset) => {
+            let loss = KafkaError::DataLoss {
+                topic: topic.to_owned(),
+                partition,
+                offset,
+                low,
+                high,
+            };
+            if policy.on_data_loss == OnDataLoss::Stop {
+                return Err(loss);
+            }
+            let lost_records = u64::try_from(low - offset).unwrap_or(0);
+            tracing::error!(
+                topic,
+                partition,
+                offset,
+                low,
+                high,
+                lost_records,
+                "records were deleted before they were read; going on with the first one left"
+            );
+            let labels = [
+                ("topic", topic.to_owned()),
+                ("partition", partition.to_string()),
+            ];
+            metrics::counter!(names::LOST_RECORDS, &labels).increment(lost_records);
+            Ok(low)
+        }
+    }
+}
+
+/// The error for a partition whose next offset turned out to be out of range.
+pub(super) fn out_of_range(
+    consumer: &BaseConsumer<GroupContext>,
+    next: &[PartitionOffset],
+) -> Option<KafkaError> {
+    next.iter().find_map(|at| {
+        let range = consumer.fetch_watermarks(&at.topic, at.partition, ANSWER_TIMEOUT);
+        let (low, high) = range.ok()?;
+        (!(low..=high).contains(&at.offset)).then(|| KafkaError::DataLoss {
+            topic: at.topic.to_string(),
+            partition: at.partition,
+            offset: at.offset,
+            low,
+            high,
+        })
+    })
+}
+
+/// Asks until there is an answer, an error that asking again will not mend, or no patience left.
+fn patiently<T>(
+    what: &str,
+    give_up: &impl Fn() -> bool,
+    ask: impl Fn() -> Result<T, ClientError>,
+) -> Result<T, KafkaError> {
+    let since = Instant::now();
+    loop {
+        let error = match ask() {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        if is_final(&error) || since.elapsed() > PATIENCE || give_up() {
+            return Err(KafkaError::client(what, error));
+        }
+        tracing::debug!(%error, "{what} failed, trying again");
+        std::thread::sleep(RETRY_PAUSE);
+    }
+}
+
+fn is_final(error: &ClientError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::InvalidArgument
+                | RDKafkaErrorCode::Fatal
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STOP: StartPolicy = StartPolicy {
+        start_at: StartAt::Earliest,
+        on_data_loss: OnDataLoss::Stop,
+    };
+
+    #[test]
+    fn a_partition_starts_at_its_committed_offset_while_that_is_there() {
+        for committed in [10, 15, 20] {
+            let start = start("t", 0, Some(committed), (10, 20), STOP);
+            assert_eq!(start.unwrap(), committed);
+        }
+    }
+
+    #[test]
+    fn a_first_start_follows_the_policy_and_is_no_loss() {
+        assert_eq!(start("t", 0, None, (10, 20), STOP).unwrap(), 10);
+        let latest = StartPolicy {
+            start_at: StartAt::Latest,
+            ..STOP
+        };
+        assert_eq!(start("t", 0, None, (10, 20), latest).unwrap(), 20);
+    }
+
+    #[test]
+    fn an_offset_out_of_range_stops_or_goes_on_with_what_is_left() {
+        let go_on = StartPolicy {
+            on_data_loss: OnDataLoss::Continue,
+            ..STOP
+        };
+        for committed in [9, 21] {
+            let error = start("t", 3, Some(committed), (10, 20), STOP).unwrap_err();
+            assert!(matches!(
+                error,
+                KafkaError::DataLoss { partition: 3, offset, low: 10, high: 20, .. }
+                    if offset == committed
+            ));
+            assert_eq!(start("t", 3, Some(committed), (10, 20), go_on).unwrap(), 10);
+        }
+    }
+}

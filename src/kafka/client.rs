@@ -1,0 +1,353 @@
+//! The librdkafka properties of consumers and producers: netsieve's own, and the user's over
+//! them, except those that would break what netsieve promises.
+
+use std::collections::BTreeMap;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::types::RDKafkaConfRes;
+
+use super::error::KafkaError;
+use super::settings::{GroupProtocol, KafkaSettings};
+
+/// Largest record of a topic whose `max.message.bytes` is not known, in bytes: the brokers' own
+/// default.
+pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
+
+/// How long librdkafka tries to deliver one record before it reports a failure, in milliseconds.
+const MESSAGE_TIMEOUT_MS: &str = "8000";
+
+const OFFSETS: &str = "offsets are committed only when every event and dead letter is acknowledged";
+const COMMITTED: &str = "only committed records may be read";
+const ORDER: &str = "records must be delivered once and in order";
+const LIMITS: &str = "it follows from max.message.bytes of the topics";
+
+/// Properties that are not passed through, and why.
+const RESERVED: &[(&str, &str)] = &[
+    ("enable.auto.commit", OFFSETS),
+    ("enable.auto.offset.store", OFFSETS),
+    ("auto.commit.enable", OFFSETS),
+    ("auto.commit.interval.ms", "set `commit.interval` instead"),
+    ("isolation.level", COMMITTED),
+    ("enable.partition.eof", "the lag is told by it"),
+    (
+        "partition.assignment.strategy",
+        "rebalances are cooperative-sticky",
+    ),
+    ("group.id", "set `source.group` instead"),
+    ("group.instance.id", "set `kafka.static_membership` instead"),
+    ("group.protocol", "set `kafka.group_protocol` instead"),
+    ("client.id", "set `instance` instead"),
+    ("enable.idempotence", ORDER),
+    ("enable.gapless.guarantee", ORDER),
+    ("acks", ORDER),
+    ("request.required.acks", ORDER),
+    ("transactional.id", "set `delivery` instead"),
+    ("message.max.bytes", LIMITS),
+    ("test.mock.num.brokers", "run `netsieve demo` instead"),
+];
+
+/// Where a partition is first read from, when the group has no offset of it yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartAt {
+    /// The first record there is.
+    #[default]
+    Earliest,
+    /// The next record to come.
+    Latest,
+}
+
+/// Where new partitions start, from the `auto.offset.reset` that was passed through.
+///
+/// librdkafka itself is always told `error`: it cannot tell a first start from records that were
+/// deleted before they were read, so netsieve looks the starting offsets up itself and an offset
+/// that is out of range comes to light.
+pub fn start_at(settings: &KafkaSettings) -> Result<StartAt, KafkaError> {
+    match settings.consumer.get("auto.offset.reset") {
+        None => Ok(StartAt::Earliest),
+        Some(value) => match value.as_str() {
+            "earliest" | "smallest" | "beginning" => Ok(StartAt::Earliest),
+            "latest" | "largest" | "end" => Ok(StartAt::Latest),
+            _ => Err(KafkaError::ReservedProperty {
+                property: "auto.offset.reset".to_owned(),
+                side: "consumer",
+                why: "it must be earliest or latest; offsets out of range are `source.on_data_loss`",
+            }),
+        },
+    }
+}
+
+/// The properties of a worker's consumer.
+pub fn consumer(settings: &KafkaSettings, worker: usize) -> Result<ClientConfig, KafkaError> {
+    let mut config = base(settings, worker);
+    let read_ahead_bytes = settings.memory.max_read_ahead_bytes.max(1 << 20);
+    for (key, value) in [
+        ("group.id", settings.group.as_str()),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("isolation.level", "read_committed"),
+        ("enable.partition.eof", "true"),
+        ("auto.offset.reset", "error"),
+        ("allow.auto.create.topics", "false"),
+        // The default of 1 s starves a fast consumer whenever its queue was full for a moment.
+        ("fetch.queue.backoff.ms", "5"),
+        // How soon a new topic of a pattern is found.
+        ("topic.metadata.refresh.interval.ms", "30000"),
+    ] {
+        config.set(key, value);
+    }
+    let kilobytes = (read_ahead_bytes >> 10).to_string();
+    config.set("queued.max.messages.kbytes", kilobytes);
+    config.set("fetch.max.bytes", read_ahead_bytes.to_string());
+    membership(&mut config, settings, worker)?;
+    pass_through(&mut config, &settings.consumer, "consumer")?;
+    config.set("auto.offset.reset", "error");
+    Ok(config)
+}
+
+fn membership(
+    config: &mut ClientConfig,
+    settings: &KafkaSettings,
+    worker: usize,
+) -> Result<(), KafkaError> {
+    match settings.group_protocol {
+        GroupProtocol::Classic => {
+            config.set("group.protocol", "classic");
+            config.set("partition.assignment.strategy", "cooperative-sticky");
+            // After a crash the group goes on within one session.
+            config.set("session.timeout.ms", "9000");
+            config.set("heartbeat.interval.ms", "2000");
+        }
+        GroupProtocol::Consumer => {
+            for property in ["session.timeout.ms", "heartbeat.interval.ms"] {
+                if settings.consumer.contains_key(property) {
+                    return Err(KafkaError::ReservedProperty {
+                        property: property.to_owned(),
+                        side: "consumer",
+                        why: "with the consumer group protocol the broker sets it",
+                    });
+                }
+            }
+            if settings.static_membership {
+                return Err(KafkaError::Settings(
+                    "static membership does not survive a crash under the consumer group protocol: use one of the two"
+                        .to_owned(),
+                ));
+            }
+            config.set("group.protocol", "consumer");
+        }
+    }
+    if settings.static_membership {
+        config.set("group.instance.id", member_id(settings, worker));
+    }
+    Ok(())
+}
+
+/// The static member id of a worker.
+pub fn member_id(settings: &KafkaSettings, worker: usize) -> String {
+    format!("{}-{worker}", settings.instance)
+}
+
+/// The properties of a worker's producer, for topics that take records of up to
+/// `max_message_bytes` and batches of up to `max_batch_bytes`.
+pub fn producer(
+    settings: &KafkaSettings,
+    worker: usize,
+    max_message_bytes: usize,
+    max_batch_bytes: usize,
+) -> Result<ClientConfig, KafkaError> {
+    let mut config = base(settings, worker);
+    // A queue that is smaller than a record would never take it.
+    let queue_bytes = settings
+        .memory
+        .max_in_flight_bytes
+        .max(2 * max_message_bytes);
+    let kilobytes = (queue_bytes >> 10) + 1;
+    for (key, value) in [
+        ("enable.idempotence", "true"),
+        ("partitioner", "murmur2_random"),
+        ("compression.type", "lz4"),
+        ("message.timeout.ms", MESSAGE_TIMEOUT_MS),
+        // Bounded by bytes alone, which the worker counts with every record's overhead.
+        ("queue.buffering.max.messages", "0"),
+    ] {
+        config.set(key, value);
+    }
+    config.set("queue.buffering.max.kbytes", kilobytes.to_string());
+    pass_through(&mut config, &settings.producer, "producer")?;
+    config.set("message.max.bytes", max_message_bytes.to_string());
+    let wished = settings.producer.get("batch.size");
+    let wished = wished.and_then(|bytes| bytes.parse().ok());
+    let batch_bytes = max_batch_bytes.min(wished.unwrap_or(DEFAULT_BATCH_BYTES));
+    config.set("batch.size", batch_bytes.to_string());
+    Ok(config)
+}
+
+/// librdkafka's own `batch.size`.
+const DEFAULT_BATCH_BYTES: usize = 1_000_000;
+
+/// The properties of a client that only asks about topics. It has no group, so that it joins
+/// none.
+pub fn inspector(settings: &KafkaSettings) -> Result<ClientConfig, KafkaError> {
+    let mut config = base(settings, 0);
+    pass_through(&mut config, &settings.consumer, "consumer")?;
+    config.set("auto.offset.reset", "error");
+    config.set("allow.auto.create.topics", "false");
+    Ok(config)
+}
+
+/// The properties of a client that only asks about the configuration of topics.
+pub(super) fn administrator(settings: &KafkaSettings) -> Result<ClientConfig, KafkaError> {
+    let mut config = base(settings, 0);
+    pass_through(&mut config, &settings.producer, "producer")?;
+    Ok(config)
+}
+
+fn base(settings: &KafkaSettings, worker: usize) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set_log_level(RDKafkaLogLevel::Info);
+    config.set("client.id", member_id(settings, worker));
+    config.set("statistics.interval.ms", "1000");
+    config
+}
+
+fn pass_through(
+    config: &mut ClientConfig,
+    properties: &BTreeMap<String, String>,
+    side: &'static str,
+) -> Result<(), KafkaError> {
+    for (key, value) in properties {
+        if let Some((_, why)) = RESERVED.iter().find(|(reserved, _)| reserved == key) {
+            return Err(KafkaError::ReservedProperty {
+                property: key.clone(),
+                side,
+                why,
+            });
+        }
+        config.set(key, value);
+    }
+    Ok(())
+}
+
+/// Checks every property by handing them to librdkafka, without connecting anywhere.
+pub fn check(settings: &KafkaSettings) -> Result<(), KafkaError> {
+    start_at(settings)?;
+    let consumer = consumer(settings, 0)?;
+    let limit = DEFAULT_MAX_MESSAGE_BYTES;
+    let producer = producer(settings, 0, limit, limit)?;
+    for (config, side) in [(consumer, "consumer"), (producer, "producer")] {
+        config
+            .create_native_config()
+            .map_err(|error| refused(&error, side))?;
+    }
+    Ok(())
+}
+
+/// librdkafka's refusal of a property, without the value.
+pub(super) fn refused(error: &ClientError, side: &'static str) -> KafkaError {
+    match error {
+        // librdkafka's own reason repeats the value.
+        ClientError::ClientConfig(result, _, property, _) => KafkaError::InvalidProperty {
+            property: property.clone(),
+            side,
+            reason: match result {
+                RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => "there is no such property".to_owned(),
+                _ => "the value is not one that it takes".to_owned(),
+            },
+        },
+        other => KafkaError::InvalidProperty {
+            property: String::new(),
+            side,
+            reason: other.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> KafkaSettings {
+        KafkaSettings::new("127.0.0.1:9", "in", vec!["out".to_owned()], "dead", "g")
+    }
+
+    #[test]
+    fn the_defaults_are_accepted_by_librdkafka() {
+        check(&settings()).unwrap();
+        let mut kip_848 = settings();
+        kip_848.group_protocol = GroupProtocol::Consumer;
+        check(&kip_848).unwrap();
+    }
+
+    #[test]
+    fn what_would_break_the_guarantee_is_refused_by_name() {
+        for (property, _) in RESERVED {
+            let mut settings = settings();
+            settings
+                .consumer
+                .insert((*property).to_owned(), "x".to_owned());
+            let error = check(&settings).unwrap_err();
+            assert!(error.to_string().contains(property), "{error}");
+            assert!(error.is_configuration());
+        }
+    }
+
+    #[test]
+    fn the_users_properties_go_over_ours() {
+        let mut settings = settings();
+        let properties = [("compression.type", "zstd"), ("batch.size", "1000")];
+        for (key, value) in properties {
+            settings.producer.insert(key.to_owned(), value.to_owned());
+        }
+        let config = producer(&settings, 0, 5_000_000, 2_000_000).unwrap();
+        assert_eq!(config.get("compression.type"), Some("zstd"));
+        assert_eq!(config.get("batch.size"), Some("1000"));
+        assert_eq!(config.get("message.max.bytes"), Some("5000000"));
+        config.create_native_config().unwrap();
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_without_being_shown() {
+        let mut settings = settings();
+        let secret = "hunter2".to_owned();
+        settings
+            .consumer
+            .insert("ssl.ca.locatoin".to_owned(), secret);
+        let error = check(&settings).unwrap_err().to_string();
+        assert!(error.contains("ssl.ca.locatoin"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        let mut settings = self::settings();
+        let secret = "hunter2".to_owned();
+        settings
+            .producer
+            .insert("compression.type".to_owned(), secret);
+        let error = check(&settings).unwrap_err().to_string();
+        assert!(error.contains("compression.type"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_first_start_is_where_the_user_says_and_librdkafka_never_resets() {
+        let mut settings = settings();
+        assert_eq!(start_at(&settings).unwrap(), StartAt::Earliest);
+        let latest = ("auto.offset.reset".to_owned(), "latest".to_owned());
+        settings.consumer.extend([latest]);
+        assert_eq!(start_at(&settings).unwrap(), StartAt::Latest);
+        let config = consumer(&settings, 0).unwrap();
+        assert_eq!(config.get("auto.offset.reset"), Some("error"));
+        let none = ("auto.offset.reset".to_owned(), "none".to_owned());
+        settings.consumer.extend([none]);
+        assert!(check(&settings).is_err());
+    }
+
+    #[test]
+    fn the_two_kinds_of_membership_exclude_each_other() {
+        let mut settings = settings();
+        settings.static_membership = true;
+        let config = consumer(&settings, 2).unwrap();
+        assert_eq!(config.get("group.instance.id"), Some("netsieve-2"));
+        settings.group_protocol = GroupProtocol::Consumer;
+        assert!(check(&settings).is_err());
+    }
+}

@@ -1,0 +1,627 @@
+//! A worker as a member of its group: what it owns, what it has in flight, what it may commit.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use metrics::counter;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use super::assignment::{self, StartPolicy};
+use super::client;
+use super::commit::Pace;
+use super::context::{Committed, Failure, GroupContext, LineLimit, Rebalance, Reports};
+use super::delivery::{Delivery, Limits, Record, Refused};
+use super::error::KafkaError;
+use super::lag::{self, Lag};
+use super::meters::Meters;
+use super::metric_names as names;
+use super::offsets::{Done, OffsetTracker, PartitionOffset, Slot, Ticket};
+use super::settings::{KafkaSettings, OnDataLoss};
+use super::shutdown::Shutdown;
+use super::status::{State, Status, WorkerStatus};
+
+/// What stops the ordinary run of a worker.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// A record could not be delivered: go back to what was.
+    Delivery(Failure),
+    /// The consumer cannot go on as it is: join the group anew.
+    Rejoin(String),
+    /// A shutdown took too long.
+    Overdue,
+    /// Nothing helps.
+    Fatal(KafkaError),
+}
+
+impl From<KafkaError> for Trouble {
+    fn from(error: KafkaError) -> Self {
+        Self::Fatal(error)
+    }
+}
+
+/// What every part of a worker needs to know.
+#[derive(Clone)]
+pub(super) struct Setup {
+    /// The worker's number, from 0.
+    pub(super) number: usize,
+    /// The settings.
+    pub(super) settings: Arc<KafkaSettings>,
+    /// The limits read at the start.
+    pub(super) limits: Limits,
+    /// The request to stop.
+    pub(super) shutdown: Shutdown,
+    /// Where all workers tell how they are.
+    pub(super) status: Status,
+}
+
+impl Setup {
+    /// Where this worker tells how it is.
+    pub(super) fn status(&self) -> &WorkerStatus {
+        &self.status.workers()[self.number]
+    }
+}
+
+/// A worker's consumer and producer, and the account of what lies between them.
+pub(super) struct Member {
+    pub(super) consumer: Arc<BaseConsumer<GroupContext>>,
+    pub(super) delivery: Delivery,
+    pub(super) tracker: OffsetTracker,
+    pub(super) meters: Meters,
+    pub(super) pace: Pace,
+    setup: Setup,
+    policy: StartPolicy,
+    lag: Lag,
+    paused: bool,
+    lines: LineLimit,
+}
+
+/// How long an acknowledgement is waited for before reading is paused: a short wait is cheaper
+/// than a pause, which throws away what was read ahead.
+const SHORT_WAIT: Duration = Duration::from_millis(100);
+/// How long partitions that are given away wait for what is in flight.
+const REVOKE_WAIT: Duration = Duration::from_secs(8);
+/// How long going back is tried before the group is joined anew.
+const SEEK_PATIENCE: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_millis(1);
+
+impl Member {
+    /// Connects and subscribes; partitions come later, while polling.
+    pub(super) fn join(setup: Setup) -> Result<Self, KafkaError> {
+        let settings = &setup.settings;
+        let policy = StartPolicy {
+            start_at: client::start_at(settings)?,
+            on_data_loss: settings.on_data_loss,
+        };
+        let delivery = Delivery::new(settings, setup.number, setup.limits)?;
+        let consumer = subscribe(&setup)?;
+        let topics: Vec<_> = settings.written_topics().map(str::to_owned).collect();
+        Ok(Self {
+            consumer,
+            delivery,
+            tracker: OffsetTracker::default(),
+            meters: Meters::new(setup.number, &topics),
+            pace: Pace::new(settings.commit),
+            setup,
+            policy,
+            lag: Lag::default(),
+            paused: false,
+            lines: LineLimit::default(),
+        })
+    }
+
+    /// Takes in what the producer has to tell.
+    pub(super) fn serve(&mut self) -> Result<(), Trouble> {
+        let mut failure = None;
+        let (tracker, meters) = (&mut self.tracker, &self.meters);
+        let status = self.setup.status();
+        self.delivery
+            .serve_all(|reports| absorb(reports, tracker, meters, status, &mut failure));
+        failure.map_or(Ok(()), |failure| Err(Trouble::Delivery(failure)))
+    }
+
+    /// Waits a moment for the producer and takes in what it has to tell.
+    fn serve_for(&mut self, timeout: Duration) -> Result<(), Trouble> {
+        let mut failure = None;
+        let status = self.setup.status();
+        let reports = self.delivery.serve(timeout);
+        absorb(
+            reports,
+            &mut self.tracker,
+            &self.meters,
+            status,
+            &mut failure,
+        );
+        failure.map_or(Ok(()), |failure| Err(Trouble::Delivery(failure)))
+    }
+
+    /// Hands one record on, waiting for room where there is none. False when the partition that
+    /// it came from was given away meanwhile: its next owner will do it all again.
+    pub(super) fn deliver(&mut self, mut record: Record<'_>) -> Result<bool, Trouble> {
+        let ticket = record.ticket;
+        if !self.tracker.await_delivery(ticket) {
+            return Ok(false);
+        }
+        loop {
+            record = match self.delivery.send(record) {
+                Ok(()) => return Ok(true),
+                Err(Refused::Failed(failure)) => return Err(Trouble::Delivery(failure)),
+                Err(Refused::Full(record)) => record,
+            };
+            self.wait_for_room()?;
+            if !self.tracker.owns(ticket) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// The input was handed on whole.
+    pub(super) fn release(&mut self, ticket: Ticket) {
+        if let Some(done) = self.tracker.release(ticket) {
+            observe_age(&self.meters, done, now_ms());
+        }
+    }
+
+    /// Takes over the running counts of a former membership.
+    pub(super) fn carry_on(&mut self, former: &Self) {
+        self.meters.carry_on(&former.meters);
+        self.tracker.carry_on(&former.tracker);
+    }
+
+    /// Waits until half of what may be in flight is free. The group is served meanwhile.
+    pub(super) fn wait_for_room(&mut self) -> Result<(), Trouble> {
+        let since = Instant::now();
+        let was_paused = self.paused;
+        loop {
+            self.serve_for(STEP)?;
+            if self.delivery.has_room() {
+                break;
+            }
+            if self
+                .setup
+                .shutdown
+                .is_overdue(self.setup.settings.shutdown_timeout)
+            {
+                return Err(Trouble::Overdue);
+            }
+            if since.elapsed() > SHORT_WAIT {
+                if !self.paused {
+                    counter!(names::PAUSES).increment(1);
+                    let reason = "waiting for the brokers to acknowledge".to_owned();
+                    self.setup.status().enter(State::Waiting, Some(reason));
+                    self.pause()?;
+                }
+                self.poll_paused(Duration::ZERO)?;
+                self.commit_if_due();
+            }
+        }
+        if self.paused && !was_paused {
+            self.resume()?;
+            self.setup.status().enter(State::Consuming, None);
+        }
+        Ok(())
+    }
+
+    /// Polls while partitions are paused, so that the group is served.
+    pub(super) fn poll_paused(&mut self, timeout: Duration) -> Result<(), Trouble> {
+        let consumer = Arc::clone(&self.consumer);
+        match consumer.poll(timeout) {
+            None => {}
+            // None is expected of a paused partition; if one comes, it must come again later.
+            Some(Ok(message)) => self.seek(vec![at(&message)])?,
+            Some(Err(error)) => self.on_error(&error)?,
+        }
+        self.setup
+            .status()
+            .update(|now| now.last_turn = Instant::now());
+        self.answer()
+    }
+
+    /// Stops reading all partitions, those to come as well.
+    pub(super) fn pause(&mut self) -> Result<(), Trouble> {
+        self.paused = true;
+        let owned = self.owned();
+        let paused = self.consumer.pause(&owned);
+        paused.map_err(|error| KafkaError::client("pausing partitions", error).into())
+    }
+
+    /// Reads all partitions again.
+    pub(super) fn resume(&mut self) -> Result<(), Trouble> {
+        self.paused = false;
+        let owned = self.owned();
+        let resumed = self.consumer.resume(&owned);
+        resumed.map_err(|error| KafkaError::client("resuming partitions", error).into())
+    }
+
+    fn owned(&self) -> TopicPartitionList {
+        let mut owned = TopicPartitionList::new();
+        for slot in self.tracker.slots() {
+            owned.add_partition(slot.topic(), slot.partition());
+        }
+        owned
+    }
+
+    /// Acts on what the consumer has told: changes of the assignment, answers to commits,
+    /// statistics.
+    pub(super) fn answer(&mut self) -> Result<(), Trouble> {
+        let context = Arc::clone(self.consumer.context());
+        for committed in context.take_commits() {
+            self.on_committed(&committed)?;
+        }
+        while let Some(rebalance) = context.next_rebalance() {
+            match rebalance {
+                Rebalance::Assign(partitions) => self.assign(&partitions)?,
+                Rebalance::Revoke { partitions, lost } => self.revoke(&partitions, lost)?,
+            }
+        }
+        let worker = self.setup.number.to_string();
+        if let Some(statistics) = context.notes().take_statistics() {
+            self.lag.update(&statistics, &self.tracker, now_ms());
+            lag::show_client(&statistics, &worker, "consumer");
+            let partitions = self.lag.partitions().to_vec();
+            let joined = statistics
+                .cgrp
+                .is_some_and(|group| group.join_state == "steady");
+            self.setup.status().update(|now| {
+                now.partitions = partitions;
+                if joined && now.state == State::Starting {
+                    now.state = State::Consuming;
+                }
+            });
+        }
+        if let Some(statistics) = self.delivery.notes().take_statistics() {
+            lag::show_client(&statistics, &worker, "producer");
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, partitions: &TopicPartitionList) -> Result<(), Trouble> {
+        count_rebalance("assigned");
+        self.refuse_loops(partitions)?;
+        let shutdown = self.setup.shutdown.clone();
+        let give_up = || shutdown.is_requested();
+        let starts = match assignment::starts(&self.consumer, partitions, self.policy, give_up) {
+            Ok(starts) => starts,
+            // The answer to the group must be given; nothing will be read of it any more.
+            Err(_) if shutdown.is_requested() => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let assigned = if starts.is_empty() {
+            self.consumer.incremental_assign(partitions)
+        } else {
+            self.consumer.incremental_assign(&list(&starts))
+        };
+        assigned.map_err(|error| KafkaError::client("taking over partitions", error))?;
+        for start in &starts {
+            self.tracker
+                .assign(&start.topic, start.partition, start.offset);
+            tracing::info!(
+                topic = %start.topic,
+                partition = start.partition,
+                offset = start.offset,
+                "partition assigned"
+            );
+        }
+        if self.paused {
+            self.pause()?;
+        }
+        self.setup.status().update(|now| {
+            now.last_progress = Instant::now();
+            if now.state == State::Starting {
+                now.state = State::Consuming;
+            }
+        });
+        Ok(())
+    }
+
+    fn refuse_loops(&self, partitions: &TopicPartitionList) -> Result<(), KafkaError> {
+        for element in partitions.elements() {
+            let topic = element.topic();
+            if self
+                .setup
+                .settings
+                .written_topics()
+                .any(|written| written == topic)
+            {
+                return Err(KafkaError::Loop {
+                    source_topic: self.setup.settings.sources.join(", "),
+                    topic: topic.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn revoke(&mut self, partitions: &TopicPartitionList, lost: bool) -> Result<(), Trouble> {
+        count_rebalance(if lost { "lost" } else { "revoked" });
+        let mut trouble = None;
+        if !lost {
+            trouble = self.await_partitions(partitions).err();
+            self.commit(CommitMode::Sync);
+        }
+        for element in partitions.elements() {
+            let (topic, partition) = (element.topic(), element.partition());
+            self.tracker.revoke(topic, partition);
+            self.lag.drop_partition(topic, partition);
+            tracing::info!(topic, partition, lost, "partition given away");
+        }
+        let partitions_left = self.lag.partitions().to_vec();
+        self.setup
+            .status()
+            .update(|now| now.partitions = partitions_left);
+        if let Err(error) = self.consumer.incremental_unassign(partitions) {
+            tracing::debug!(%error, "giving partitions away one by one failed, giving all away");
+            let unassigned = self.consumer.unassign();
+            unassigned.map_err(|error| KafkaError::client("giving partitions away", error))?;
+        }
+        trouble.map_or(Ok(()), Err)
+    }
+
+    /// Waits, within bounds, for what is in flight of these partitions.
+    fn await_partitions(&mut self, partitions: &TopicPartitionList) -> Result<(), Trouble> {
+        let deadline = Instant::now() + REVOKE_WAIT;
+        for element in partitions.elements() {
+            while self.tracker.awaited(element.topic(), element.partition()) > 0
+                && Instant::now() < deadline
+            {
+                self.serve_for(STEP)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits when it is time to.
+    pub(super) fn commit_if_due(&mut self) {
+        if self.pace.is_due(Instant::now()) {
+            self.commit(CommitMode::Async);
+        }
+    }
+
+    /// Commits what is finished. A failure is no loss: it is asked for again with the next.
+    pub(super) fn commit(&mut self, mode: CommitMode) {
+        let commits = self.tracker.take_commits();
+        self.pace.asked(Instant::now(), !commits.is_empty());
+        if commits.is_empty() {
+            return;
+        }
+        let result = self.consumer.commit(&list(&commits), mode);
+        let waits = matches!(mode, CommitMode::Async);
+        if waits && result.is_ok() {
+            return;
+        }
+        let result =
+            result.map_err(|error| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail));
+        let answered = Committed {
+            result,
+            offsets: commits,
+        };
+        // A fenced member is told so by its next poll as well.
+        let _ = self.on_committed(&answered);
+    }
+
+    fn on_committed(&mut self, committed: &Committed) -> Result<(), KafkaError> {
+        self.pace.answered();
+        match committed.result {
+            Ok(()) => {
+                counter!(names::COMMITS, "outcome" => "success").increment(1);
+                for at in &committed.offsets {
+                    self.tracker.confirmed(&at.topic, at.partition, at.offset);
+                }
+                return Ok(());
+            }
+            Err(RDKafkaErrorCode::FencedInstanceId) => return Err(self.fenced()),
+            // The group is changing hands; what is still ours is committed afterwards.
+            Err(
+                code @ (RDKafkaErrorCode::RebalanceInProgress
+                | RDKafkaErrorCode::IllegalGeneration
+                | RDKafkaErrorCode::UnknownMemberId
+                | RDKafkaErrorCode::NoOffset),
+            ) => tracing::debug!(%code, "commit refused while the group changes"),
+            Err(code) => tracing::warn!(%code, "commit failed, it will be tried again"),
+        }
+        counter!(names::COMMITS, "outcome" => "failure").increment(1);
+        for at in &committed.offsets {
+            self.tracker.commit_failed(&at.topic, at.partition);
+        }
+        Ok(())
+    }
+
+    fn fenced(&self) -> KafkaError {
+        KafkaError::Fenced {
+            id: client::member_id(&self.setup.settings, self.setup.number),
+        }
+    }
+
+    /// Acts on an error of the consumer: most pass by themselves.
+    pub(super) fn on_error(&mut self, error: &ClientError) -> Result<(), Trouble> {
+        let bootstrap = || self.setup.settings.bootstrap().to_owned();
+        match error {
+            ClientError::PartitionEOF(_) => return Ok(()),
+            ClientError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => {
+                return Err(self.fenced().into());
+            }
+            ClientError::MessageConsumptionFatal(_) => {
+                return Err(KafkaError::client("reading", error.clone()).into());
+            }
+            _ => {}
+        }
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset) => return self.on_out_of_range(),
+            Some(RDKafkaErrorCode::FencedInstanceId) => return Err(self.fenced().into()),
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                return Err(Trouble::Fatal(KafkaError::Unauthorized {
+                    bootstrap: bootstrap(),
+                    what: format!("group {} (READ)", self.setup.settings.group),
+                }));
+            }
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                return Err(Trouble::Fatal(KafkaError::Unauthorized {
+                    bootstrap: bootstrap(),
+                    what: format!("topics {} (READ)", self.setup.settings.sources.join(", ")),
+                }));
+            }
+            _ => {}
+        }
+        if let Some(suppressed) = self.lines.admit(&error.to_string()) {
+            tracing::warn!(%error, suppressed, "the consumer reports an error and goes on");
+        }
+        Ok(())
+    }
+
+    fn on_out_of_range(&mut self) -> Result<(), Trouble> {
+        let next: Vec<_> = self.tracker.slots().map(Slot::next).collect();
+        let loss = assignment::out_of_range(&self.consumer, &next);
+        match (loss, self.setup.settings.on_data_loss) {
+            (Some(loss), OnDataLoss::Stop) => Err(Trouble::Fatal(loss)),
+            // At the new assignment the offset is found out of range, told and counted.
+            (_, _) => Err(Trouble::Rejoin("an offset is out of range".to_owned())),
+        }
+    }
+
+    /// Forgets what is in work, so that it is read again.
+    pub(super) fn rewind(&mut self) -> Result<(), Trouble> {
+        let starts = self.tracker.rewind();
+        self.seek(starts)
+    }
+
+    /// Goes back to these offsets. librdkafka refuses while a partition is just starting or
+    /// stopping, so it is tried for a while.
+    fn seek(&mut self, starts: Vec<PartitionOffset>) -> Result<(), Trouble> {
+        let deadline = Instant::now() + SEEK_PATIENCE;
+        let mut left = starts;
+        while !left.is_empty() {
+            let sought = self
+                .consumer
+                .seek_partitions(list(&left), Duration::from_secs(1));
+            if let Ok(sought) = &sought {
+                left.retain(|start| {
+                    let found = sought.find_partition(&start.topic, start.partition);
+                    found.is_none_or(|element| element.error().is_err())
+                });
+            }
+            if left.is_empty() {
+                break;
+            }
+            if Instant::now() > deadline {
+                return Err(Trouble::Rejoin(
+                    "a partition cannot be read again".to_owned(),
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Takes back what is not delivered; the producer is of no use afterwards.
+    pub(super) fn take_back(&mut self, limit: Duration) {
+        let mut ignored = None;
+        let (tracker, meters) = (&mut self.tracker, &self.meters);
+        let status = self.setup.status();
+        self.delivery.take_back(limit, |reports| {
+            absorb(reports, tracker, meters, status, &mut ignored);
+        });
+    }
+
+    /// Waits until nothing is in flight.
+    pub(super) fn drain(&mut self, deadline: Instant) -> Result<(), Trouble> {
+        while self.delivery.in_flight() > 0 {
+            if Instant::now() > deadline {
+                return Err(Trouble::Overdue);
+            }
+            self.serve_for(STEP)?;
+        }
+        self.serve()
+    }
+
+    /// Commits what is finished, gives all partitions away and leaves the group.
+    pub(super) fn leave(&mut self, deadline: Instant) {
+        self.commit(CommitMode::Sync);
+        self.consumer.unsubscribe();
+        while self.tracker.slots().next().is_some() && Instant::now() < deadline {
+            let consumer = Arc::clone(&self.consumer);
+            // Whatever is still read belongs to the next owner.
+            drop(consumer.poll(Duration::from_millis(20)));
+            if let Err(trouble) = self.answer() {
+                tracing::debug!(?trouble, "while leaving the group");
+            }
+        }
+        self.consumer.context().close();
+    }
+}
+
+fn subscribe(setup: &Setup) -> Result<Arc<BaseConsumer<GroupContext>>, KafkaError> {
+    let config = client::consumer(&setup.settings, setup.number)?;
+    let consumer = BaseConsumer::from_config_and_context(&config, GroupContext::default())
+        .map_err(|error| client::refused(&error, "consumer"))?;
+    let sources: Vec<_> = setup.settings.sources.iter().map(String::as_str).collect();
+    consumer.subscribe(&sources).map_err(|error| {
+        KafkaError::client(format!("subscribing to {}", sources.join(", ")), error)
+    })?;
+    Ok(Arc::new(consumer))
+}
+
+/// Takes in reports: what is acknowledged, what failed, and what is thereby done.
+fn absorb(
+    reports: &Reports,
+    tracker: &mut OffsetTracker,
+    meters: &Meters,
+    status: &WorkerStatus,
+    failure: &mut Option<Failure>,
+) {
+    if let Some(new) = &reports.failure {
+        *failure = Some(match failure.take() {
+            Some(known) => known.or_worse(new.clone()),
+            None => new.clone(),
+        });
+    }
+    if reports.delivered.is_empty() {
+        return;
+    }
+    meters.count_produced(&reports.by_topic, &status.counts);
+    let now_ms = now_ms();
+    for ticket in &reports.delivered {
+        if let Some(done) = tracker.delivered(*ticket) {
+            observe_age(meters, done, now_ms);
+        }
+    }
+}
+
+fn observe_age(meters: &Meters, done: Done, now_ms: i64) {
+    if let Some(timestamp_ms) = done.timestamp_ms {
+        let age_ms = now_ms.saturating_sub(timestamp_ms).max(0);
+        meters.end_to_end_seconds.record(age_ms as f64 / 1e3);
+    }
+}
+
+fn count_rebalance(kind: &'static str) {
+    counter!(names::REBALANCES, "kind" => kind).increment(1);
+}
+
+fn at(message: &BorrowedMessage<'_>) -> PartitionOffset {
+    PartitionOffset {
+        topic: message.topic().into(),
+        partition: message.partition(),
+        offset: message.offset(),
+    }
+}
+
+fn list(offsets: &[PartitionOffset]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for at in offsets {
+        let mut element = list.add_partition(&at.topic, at.partition);
+        // Offsets come from the brokers and are never negative.
+        let _ = element.set_offset(Offset::Offset(at.offset));
+    }
+    list
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}

@@ -1,0 +1,184 @@
+//! A worker's metrics: handles made once, counts handed over in batches.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+use super::metric_names as names;
+use super::status::Counts;
+use crate::pipeline::code::{Reason, Rejection, Warning};
+use crate::pipeline::emit::Tally;
+
+/// Handles of the metrics that a worker touches often.
+pub(super) struct Meters {
+    messages: Counter,
+    events: Counter,
+    rejected: Counter,
+    unrouted: Counter,
+    truncated: Counter,
+    produced: Vec<Counter>,
+    pub(super) process_seconds: Histogram,
+    pub(super) end_to_end_seconds: Histogram,
+    pub(super) in_flight_bytes: Gauge,
+    pub(super) brake: Gauge,
+    pub(super) rejected_share: Gauge,
+    pub(super) up: Gauge,
+    /// What was handed over so far.
+    shown: Tally,
+}
+
+impl Meters {
+    /// The handles of worker `number`, which writes to `topics`.
+    pub(super) fn new(number: usize, topics: &[String]) -> Self {
+        let worker = number.to_string();
+        let of_worker = |name| gauge!(name, "worker" => worker.clone());
+        Self {
+            messages: counter!(names::MESSAGES),
+            events: counter!(names::RECORDS, "outcome" => "event"),
+            rejected: counter!(names::RECORDS, "outcome" => "rejected"),
+            unrouted: counter!(names::UNROUTED),
+            truncated: counter!(names::TRUNCATED),
+            produced: topics
+                .iter()
+                .map(|topic| counter!(names::PRODUCED, "topic" => topic.clone()))
+                .collect(),
+            process_seconds: histogram!(names::PROCESS_SECONDS),
+            end_to_end_seconds: histogram!(names::END_TO_END_SECONDS),
+            in_flight_bytes: of_worker(names::IN_FLIGHT_BYTES),
+            brake: of_worker(names::BRAKE),
+            rejected_share: of_worker(names::REJECTED_SHARE),
+            up: of_worker(names::WORKER_UP),
+            shown: Tally::default(),
+        }
+    }
+
+    /// Takes over what a former set of handles has handed over.
+    pub(super) fn carry_on(&mut self, former: &Self) {
+        self.shown = former.shown.clone();
+    }
+
+    /// Counts acknowledged records, by topic in the order of the topics given.
+    pub(super) fn count_produced(&self, by_topic: &[u64], counts: &Counts) {
+        let mut all = 0;
+        for (counter, count) in self.produced.iter().zip(by_topic) {
+            if *count > 0 {
+                counter.increment(*count);
+                all += count;
+            }
+        }
+        counts.produced.fetch_add(all, Ordering::Relaxed);
+    }
+
+    /// Hands over what a tally has counted since the last time.
+    pub(super) fn count_tally(&mut self, tally: &Tally, counts: &Counts) {
+        let before = std::mem::replace(&mut self.shown, tally.clone());
+        let messages = tally.messages - before.messages;
+        if messages == 0 {
+            return;
+        }
+        self.messages.increment(messages);
+        let records = tally.records - before.records;
+        let rejected_records = tally.rejected_records - before.rejected_records;
+        let rejected_messages = tally.rejected_messages - before.rejected_messages;
+        self.events
+            .increment(records.saturating_sub(rejected_records));
+        self.rejected.increment(rejected_records);
+        self.unrouted.increment(tally.unrouted - before.unrouted);
+        self.truncated.increment(tally.truncated - before.truncated);
+        let add = |to: &AtomicU64, count| to.fetch_add(count, Ordering::Relaxed);
+        add(&counts.messages, messages);
+        add(&counts.records, records);
+        add(&counts.rejected, rejected_records + rejected_messages);
+        count_codes(tally, &before);
+    }
+}
+
+/// The rare ones are looked up when they happen.
+fn count_codes(tally: &Tally, before: &Tally) {
+    for reason in Reason::all() {
+        let count = tally.rejected(reason) - before.rejected(reason);
+        if count > 0 {
+            let level = match reason {
+                Reason::Rejection(code) => code.level(),
+                Reason::Promoted(code) => code.level(),
+            };
+            let labels = [("level", level.name()), ("reason", reason.name())];
+            counter!(names::REJECTS, &labels).increment(count);
+        }
+    }
+    for warning in Warning::ALL {
+        let count = tally.warned(*warning) - before.warned(*warning);
+        if count > 0 {
+            counter!(names::WARNINGS, "code" => warning.name()).increment(count);
+        }
+    }
+}
+
+/// What a run has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Source messages taken in; those read again after a failure count again.
+    pub messages: u64,
+    /// Records of messages that were not rejected as a whole.
+    pub records: u64,
+    /// Messages rejected as a whole.
+    pub rejected_messages: u64,
+    /// Records rejected by themselves.
+    pub rejected_records: u64,
+    /// Events and dead letters that the brokers acknowledged.
+    pub produced: u64,
+    /// How often each reason rejected a message or a record, where it did.
+    pub rejects: Vec<(&'static str, u64)>,
+}
+
+impl Summary {
+    /// The summary of one worker.
+    pub(super) fn of(tally: &Tally, produced: u64) -> Self {
+        let reasons = Rejection::ALL.iter().copied().map(Reason::Rejection);
+        let promoted = Warning::ALL.iter().copied().map(Reason::Promoted);
+        Self {
+            messages: tally.messages,
+            records: tally.records,
+            rejected_messages: tally.rejected_messages,
+            rejected_records: tally.rejected_records,
+            produced,
+            rejects: reasons
+                .chain(promoted)
+                .map(|reason| (reason.name(), tally.rejected(reason)))
+                .filter(|(_, count)| *count > 0)
+                .collect(),
+        }
+    }
+
+    /// Adds another worker's.
+    pub(super) fn add(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.records += other.records;
+        self.rejected_messages += other.rejected_messages;
+        self.rejected_records += other.rejected_records;
+        self.produced += other.produced;
+        for (name, count) in other.rejects {
+            match self.rejects.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += count,
+                None => self.rejects.push((name, count)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_add_up_by_reason() {
+        let of = |messages, rejects| Summary {
+            messages,
+            rejects,
+            ..Summary::default()
+        };
+        let mut sum = of(2, vec![("expired", 1)]);
+        sum.add(of(3, vec![("expired", 2), ("empty_message", 4)]));
+        assert_eq!(sum, of(5, vec![("expired", 3), ("empty_message", 4)]));
+    }
+}

@@ -1,0 +1,407 @@
+//! The worker: one thread that consumes, processes, produces and commits.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rdkafka::Message;
+use rdkafka::consumer::CommitMode;
+use rdkafka::message::BorrowedMessage;
+
+use super::brake::Brake;
+use super::context::Failure;
+use super::delivery::{Delivery, Limits};
+use super::error::KafkaError;
+use super::limits::{self, Shrunk};
+use super::member::{Member, Setup, Trouble};
+use super::meters::Summary;
+use super::processor::{self, Processor};
+use super::produce;
+use super::settings::BrakeAction;
+use super::status::State;
+use crate::pipeline::settings::Settings;
+
+/// How often counts and the status are brought up to date.
+const TICK: Duration = Duration::from_millis(100);
+/// How long what is in flight may take when a worker goes back.
+const TAKE_BACK: Duration = Duration::from_secs(2);
+/// Longest poll while the worker waits for something else.
+const WAIT: Duration = Duration::from_millis(50);
+/// How long leaving the group may take at least, when the shutdown has used up its time.
+const LEAVE: Duration = Duration::from_secs(2);
+
+/// A worker.
+pub(super) struct Worker {
+    setup: Setup,
+    member: Member,
+    processor: Processor,
+    brake: Brake,
+    braked_until: Option<Instant>,
+    limits: Limits,
+    retries: Retries,
+    next_tick: Instant,
+    seen_finished: u64,
+}
+
+/// Whether a worker goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    Go,
+    Stop,
+}
+
+/// Failures in a row.
+#[derive(Default)]
+struct Retries {
+    failures: u32,
+    finished: u64,
+}
+
+impl Worker {
+    /// A worker that has subscribed.
+    pub(super) fn start(setup: Setup, core: Settings) -> Result<Self, KafkaError> {
+        let brake = &setup.settings.brake;
+        Ok(Self {
+            brake: Brake::new(brake.window, brake.max_rejected_share),
+            member: Member::join(setup.clone())?,
+            processor: Processor::new(core),
+            braked_until: None,
+            limits: setup.limits,
+            retries: Retries::default(),
+            next_tick: Instant::now(),
+            seen_finished: 0,
+            setup,
+        })
+    }
+
+    /// Works until a shutdown is asked for, or until nothing helps.
+    pub(super) fn run(mut self) -> Result<Summary, KafkaError> {
+        self.member.meters.up.set(1.0);
+        let result = self.run_until_stopped().and_then(|()| self.drain());
+        let grace = Instant::now() + LEAVE;
+        let limit = self.setup.settings.shutdown_timeout;
+        let deadline = self.setup.shutdown.deadline(limit);
+        self.member
+            .leave(deadline.map_or(grace, |deadline| deadline.max(grace)));
+        self.show();
+        self.member.meters.up.set(0.0);
+        match result {
+            Ok(()) => {
+                self.setup.status().enter(State::Stopped, None);
+                let produced = &self.setup.status().counts.produced;
+                let produced = produced.load(Ordering::Relaxed);
+                Ok(Summary::of(&self.processor.emitted.tally, produced))
+            }
+            Err(error) => {
+                self.setup
+                    .status()
+                    .enter(State::Failed, Some(error.to_string()));
+                Err(error)
+            }
+        }
+    }
+
+    fn run_until_stopped(&mut self) -> Result<(), KafkaError> {
+        let mut trouble = None;
+        loop {
+            let outcome = match trouble.take() {
+                None => self.turn(),
+                Some(Trouble::Delivery(failure)) => self.go_back(failure),
+                Some(Trouble::Rejoin(reason)) => self.rejoin(&reason),
+                Some(Trouble::Overdue) => return Err(self.overdue()),
+                Some(Trouble::Fatal(error)) => return Err(error),
+            };
+            match outcome {
+                Ok(Flow::Go) => {}
+                Ok(Flow::Stop) => return Ok(()),
+                Err(new) => trouble = Some(new),
+            }
+        }
+    }
+
+    fn turn(&mut self) -> Result<Flow, Trouble> {
+        if self.setup.shutdown.is_requested() {
+            return Ok(Flow::Stop);
+        }
+        let now = Instant::now();
+        if now >= self.next_tick {
+            self.next_tick = now + TICK;
+            self.show();
+        }
+        self.member.serve()?;
+        self.member.commit_if_due();
+        if let Some(until) = self.braked_until {
+            return self.wait_for_brake(now, until);
+        }
+        if self.member.delivery.is_full() {
+            self.member.wait_for_room()?;
+        }
+        let consumer = Arc::clone(&self.member.consumer);
+        let remaining = self.member.pace.remaining(now);
+        match consumer.poll(remaining.clamp(Duration::from_millis(1), TICK)) {
+            None => {}
+            Some(Ok(message)) => self.take(&message)?,
+            Some(Err(error)) => self.member.on_error(&error)?,
+        }
+        self.member.answer()?;
+        Ok(Flow::Go)
+    }
+
+    /// One message, from its bytes to records that are on their way.
+    fn take(&mut self, message: &BorrowedMessage<'_>) -> Result<(), Trouble> {
+        let timestamp_ms = message.timestamp().to_millis();
+        let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
+        let tracker = &mut self.member.tracker;
+        let Some(ticket) = tracker.begin(topic, partition, offset, timestamp_ms) else {
+            // Its partition was given away, or it was taken up before.
+            return Ok(());
+        };
+        let headers = processor::headers(message);
+        let input = processor::input(message, &headers);
+        let since = Instant::now();
+        self.processor.process(&input);
+        let seconds = since.elapsed().as_secs_f64();
+        self.member.meters.process_seconds.record(seconds);
+        let handed_on = produce::hand_on(
+            &mut self.member,
+            &self.setup.settings,
+            &self.processor.settings,
+            &self.processor.emitted,
+            (message, &input),
+            ticket,
+        )?;
+        if !handed_on {
+            return Ok(());
+        }
+        self.member.release(ticket);
+        self.member.pace.handed_on(message.payload_len());
+        self.watch_rejects()
+    }
+
+    fn watch_rejects(&mut self) -> Result<(), Trouble> {
+        let (rejected, records) = self.processor.rejected_share();
+        let counts = &self.setup.status().counts;
+        let letters = self.processor.emitted.dead_letters().len() as u64;
+        counts.dead_letters.fetch_add(letters, Ordering::Relaxed);
+        if !self.brake.observe(rejected, records) {
+            return Ok(());
+        }
+        let settings = &self.setup.settings.brake;
+        let share = self.brake.rejected_share();
+        let reason = format!(
+            "{:.0} % of the last {} messages are rejected",
+            share * 100.0,
+            settings.window
+        );
+        if settings.action == BrakeAction::Alert {
+            tracing::error!("brake: {reason}; look at the dead letters");
+            return Ok(());
+        }
+        let seconds = settings.pause_for.as_secs();
+        tracing::error!(
+            "brake: {reason}; look at the dead letters; reading pauses for {seconds} s"
+        );
+        self.braked_until = Some(Instant::now() + settings.pause_for);
+        let reason = format!("paused by the brake: {reason}");
+        self.setup.status().enter(State::Braked, Some(reason));
+        self.member.pause()
+    }
+
+    fn wait_for_brake(&mut self, now: Instant, until: Instant) -> Result<Flow, Trouble> {
+        if now < until {
+            self.member.poll_paused(WAIT)?;
+            return Ok(Flow::Go);
+        }
+        self.braked_until = None;
+        self.brake.reset();
+        self.member.resume()?;
+        self.setup.status().enter(State::Consuming, None);
+        Ok(Flow::Go)
+    }
+
+    /// After a failed delivery: takes back what is not delivered, waits, and reads again from
+    /// the first message that is not wholly acknowledged.
+    fn go_back(&mut self, failure: Failure) -> Result<Flow, Trouble> {
+        metrics::counter!(super::metric_names::DELIVERY_FAILURES, "topic" => failure.topic.clone())
+            .increment(1);
+        self.member.pause()?;
+        self.member.take_back(TAKE_BACK);
+        self.member.tracker.rewind();
+        self.member.commit(CommitMode::Async);
+        if failure.is_too_large() {
+            self.shrink(&failure)?;
+        } else {
+            self.back_off(failure)?;
+        }
+        let setup = &self.setup;
+        self.member.delivery = Delivery::new(&setup.settings, setup.number, self.limits)?;
+        self.member.rewind()?;
+        if self.braked_until.is_none() {
+            self.member.resume()?;
+            self.setup.status().enter(State::Consuming, None);
+        }
+        Ok(Flow::Go)
+    }
+
+    fn shrink(&mut self, failure: &Failure) -> Result<(), KafkaError> {
+        let topics = &self.setup.settings.outputs;
+        let core = &mut self.processor.settings;
+        let (limits, initial) = (&mut self.limits, self.setup.limits);
+        let topic = failure.topic.as_str();
+        match limits::shrink(failure, core, topics, limits, initial) {
+            Shrunk::Batches(bytes) => {
+                tracing::warn!(
+                    topic,
+                    bytes,
+                    "a batch was refused for its size; trying smaller ones"
+                );
+                Ok(())
+            }
+            Shrunk::Records(bytes) => {
+                tracing::warn!(
+                    topic,
+                    bytes,
+                    "a record was refused for its size; the topic takes less than was thought"
+                );
+                Ok(())
+            }
+            Shrunk::Nothing => Err(KafkaError::Delivery {
+                topic: failure.topic.clone(),
+                failures: 1,
+                code: failure.code,
+            }),
+        }
+    }
+
+    /// Waits before the next attempt, longer each time; an error when there were too many.
+    fn back_off(&mut self, failure: Failure) -> Result<(), Trouble> {
+        let settings = self.setup.settings.delivery;
+        let failures = self.retries.count(self.member.tracker.finished());
+        if failures > settings.max_failures {
+            return Err(Trouble::Fatal(KafkaError::Delivery {
+                topic: failure.topic,
+                failures,
+                code: failure.code,
+            }));
+        }
+        let doubled = settings.backoff.saturating_mul(1 << (failures - 1).min(16));
+        let pause = doubled.min(settings.max_backoff);
+        let Failure { topic, code, .. } = failure;
+        tracing::warn!(
+            topic,
+            %code,
+            failures,
+            pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+            "delivery failed; reading again from the last acknowledged messages"
+        );
+        let reason = format!("delivery to {topic} failed: {code}");
+        self.setup.status().enter(State::Retrying, Some(reason));
+        let until = Instant::now() + pause;
+        while Instant::now() < until && !self.setup.shutdown.is_requested() {
+            self.member.poll_paused(WAIT.min(pause))?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the group and joins it anew, with new clients.
+    fn rejoin(&mut self, reason: &str) -> Result<Flow, Trouble> {
+        let failures = self.retries.count(self.member.tracker.finished());
+        if failures > self.setup.settings.delivery.max_failures {
+            let reason = format!("{reason}, {failures} times in a row");
+            return Err(Trouble::Fatal(KafkaError::Worker {
+                worker: self.setup.number,
+                reason,
+            }));
+        }
+        tracing::warn!(reason, "joining the group anew");
+        let reason = format!("joining the group anew: {reason}");
+        self.setup.status().enter(State::Starting, Some(reason));
+        self.member.take_back(TAKE_BACK);
+        self.member.leave(Instant::now() + LEAVE);
+        self.show();
+        let setup = Setup {
+            limits: self.limits,
+            ..self.setup.clone()
+        };
+        let mut joined = Member::join(setup)?;
+        joined.carry_on(&self.member);
+        self.member = joined;
+        if self.braked_until.is_some() {
+            self.member.pause()?;
+        }
+        Ok(Flow::Go)
+    }
+
+    /// Finishes what is in work after a shutdown was asked for.
+    fn drain(&mut self) -> Result<(), KafkaError> {
+        self.setup.status().enter(State::Draining, None);
+        let limit = self.setup.settings.shutdown_timeout;
+        let deadline = self.setup.shutdown.deadline(limit);
+        let deadline = deadline.unwrap_or_else(Instant::now);
+        match self.member.drain(deadline) {
+            Ok(()) => Ok(()),
+            Err(Trouble::Delivery(failure)) => Err(KafkaError::Delivery {
+                topic: failure.topic,
+                failures: 1,
+                code: failure.code,
+            }),
+            Err(Trouble::Fatal(error)) => Err(error),
+            Err(Trouble::Overdue | Trouble::Rejoin(_)) => Err(self.overdue()),
+        }
+    }
+
+    fn overdue(&self) -> KafkaError {
+        KafkaError::ShutdownTimedOut {
+            seconds: self.setup.settings.shutdown_timeout.as_secs(),
+        }
+    }
+
+    /// Brings counts and status up to date.
+    fn show(&mut self) {
+        let status = self.setup.status();
+        let meters = &mut self.member.meters;
+        meters.count_tally(&self.processor.emitted.tally, &status.counts);
+        meters
+            .in_flight_bytes
+            .set(self.member.delivery.in_flight_bytes() as f64);
+        meters
+            .brake
+            .set(f64::from(u8::from(self.brake.is_engaged())));
+        meters.rejected_share.set(self.brake.rejected_share());
+        let finished = self.member.tracker.finished();
+        let progressed = finished != std::mem::replace(&mut self.seen_finished, finished);
+        status.update(|status| {
+            let now = Instant::now();
+            status.last_turn = now;
+            if progressed || status.lag() == 0 {
+                status.last_progress = now;
+            }
+        });
+    }
+}
+
+impl Retries {
+    /// Counts a failure; how many there were since something was last finished.
+    fn count(&mut self, finished: u64) -> u32 {
+        if finished != self.finished {
+            self.failures = 0;
+        }
+        self.finished = finished;
+        self.failures += 1;
+        self.failures
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_count_from_the_last_progress() {
+        let mut retries = Retries::default();
+        assert_eq!(retries.count(0), 1);
+        assert_eq!(retries.count(0), 2);
+        assert_eq!(retries.count(1), 1);
+        assert_eq!(retries.count(1), 2);
+    }
+}

@@ -1,0 +1,138 @@
+//! Logs on stderr: text on a terminal, one JSON object a line elsewhere.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::config::{Log, LogFormat};
+
+/// Installs the log of this process. It can be done once in a process.
+pub fn install(log: &Log) -> Result<(), TryInitError> {
+    let terminal = std::io::stderr().is_terminal();
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(log.level)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour);
+    let text = match log.format {
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => terminal,
+    };
+    if text {
+        builder.with_target(false).finish().try_init()
+    } else {
+        builder.json().flatten_event(true).finish().try_init()
+    }
+}
+
+/// Lets the first lines of each key through, window by window, and counts the others.
+///
+/// Time is an argument, so that whoever asks decides what now is.
+#[derive(Debug)]
+pub struct RateLimited<K> {
+    first: u64,
+    window: Duration,
+    seen: HashMap<K, Window>,
+}
+
+#[derive(Debug)]
+struct Window {
+    since: Instant,
+    lines: u64,
+}
+
+/// Lines of one key that were kept back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suppressed<K> {
+    /// The key.
+    pub key: K,
+    /// How many lines.
+    pub lines: u64,
+    /// In how long a window.
+    pub window: Duration,
+}
+
+impl<K: Copy + Eq + Hash> RateLimited<K> {
+    /// Lets the first `first` lines of each key through in every `window`. There must be a
+    /// bounded number of keys.
+    pub fn new(first: u64, window: Duration) -> Self {
+        Self {
+            first,
+            window,
+            seen: HashMap::new(),
+        }
+    }
+
+    /// Whether a line of this key may be written now.
+    ///
+    /// A key's window begins with its first line. Ask for [`Self::summaries`] before, or the
+    /// count of a window that has ended is lost.
+    pub fn admit(&mut self, key: K, now: Instant) -> bool {
+        let fresh = Window {
+            since: now,
+            lines: 0,
+        };
+        let window = self.seen.entry(key).or_insert(fresh);
+        if now.duration_since(window.since) >= self.window {
+            window.since = now;
+            window.lines = 0;
+        }
+        window.lines += 1;
+        window.lines <= self.first
+    }
+
+    /// Ends the windows that are over and tells what was kept back in them: each is one line.
+    pub fn summaries(&mut self, now: Instant) -> Vec<Suppressed<K>> {
+        let over = self
+            .seen
+            .extract_if(|_, window| now.duration_since(window.since) >= self.window);
+        let kept_back = over.filter(|(_, window)| window.lines > self.first);
+        let summary = kept_back.map(|(key, window)| Suppressed {
+            key,
+            lines: window.lines - self.first,
+            window: self.window,
+        });
+        summary.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn the_first_lines_of_each_window_pass_and_the_others_are_counted() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut limited = RateLimited::new(2, WINDOW);
+        let mut passed = |key, second| limited.admit(key, at(second));
+        assert!(passed("a", 0) && passed("a", 1));
+        assert!(!passed("a", 2) && !passed("a", 9));
+        assert!(passed("b", 9));
+        assert_eq!(limited.summaries(at(9)), []);
+        let of_a = Suppressed {
+            key: "a",
+            lines: 2,
+            window: WINDOW,
+        };
+        assert_eq!(limited.summaries(at(10)), [of_a]);
+        assert_eq!(limited.summaries(at(10)), []);
+        assert!(limited.admit("a", at(10)));
+        assert_eq!(limited.summaries(at(19)), [], "b had only one line");
+    }
+
+    #[test]
+    fn a_window_begins_anew_without_a_summary() {
+        let start = Instant::now();
+        let mut limited = RateLimited::new(1, WINDOW);
+        assert!(limited.admit((), start));
+        assert!(!limited.admit((), start + WINDOW / 2));
+        assert!(limited.admit((), start + WINDOW));
+    }
+}

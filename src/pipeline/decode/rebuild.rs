@@ -1,0 +1,31 @@
+//! One record back to a complete message: what a dead letter carries.
+
+use super::wire;
+use crate::pipeline::message::{Encoding, Envelope};
+
+/// Appends a valid message of the original metadata and one record, each from its own original
+/// bytes, in the encoding and with the framing that the envelope came in.
+pub fn rebuild(envelope: &Envelope<'_>, raw: &[u8], out: &mut Vec<u8>) {
+    let metadata = envelope.metadata.map(|metadata| metadata.raw);
+    let metadata = metadata.unwrap_or_default();
+    out.extend_from_slice(envelope.framing);
+    match envelope.encoding {
+        Encoding::Protobuf => {
+            for occurrence in metadata {
+                wire::put_bytes(1, occurrence, out);
+            }
+            wire::put_bytes(2, raw, out);
+        }
+        Encoding::Json => {
+            out.push(b'{');
+            for object in metadata {
+                out.extend_from_slice(b"\"metadata\":");
+                out.extend_from_slice(object);
+                out.push(b',');
+            }
+            out.extend_from_slice(b"\"data\":[");
+            out.extend_from_slice(raw);
+            out.extend_from_slice(b"]}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The load generator: the same bytes each time, the asked share of bad ones, and everything
+//! that it claims to cover.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netsieve::generate::{
+    Carrier, Encodings, Expected, Generated, Generator, MessageOutcome, Options, RecordOutcome,
+    SEQUENCE_HEADER, Tool,
+};
+use netsieve::pipeline::code::{Rejection, Warning};
+
+fn load(options: Options) -> Vec<Generated> {
+    let messages = options.messages.or(Some(2_000));
+    Generator::new(Options {
+        messages,
+        ..options
+    })
+    .collect()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_messages_and_another_seed_others() {
+    let first = load(Options::default());
+    assert_eq!(first, load(Options::default()));
+    let other = load(Options {
+        seed: 2,
+        ..Options::default()
+    });
+    assert!(
+        first
+            .iter()
+            .zip(&other)
+            .all(|(a, b)| a.value != b.value || a.value.len() < 4)
+    );
+}
+
+#[test]
+fn a_shorter_load_is_the_beginning_of_a_longer_one() {
+    let short = load(Options {
+        messages: Some(100),
+        ..Options::default()
+    });
+    assert_eq!(short, load(Options::default())[..100]);
+}
+
+#[test]
+fn the_share_of_bad_ones_is_near_what_was_asked() {
+    for bad in [0.0, 0.02, 0.2] {
+        let messages = load(Options {
+            bad,
+            ..Options::default()
+        });
+        let rejected =
+            |message: &&Generated| matches!(message.expected.outcome, MessageOutcome::Reject(_));
+        let share = messages.iter().filter(rejected).count() as f64 / messages.len() as f64;
+        assert!(
+            (share - bad).abs() <= bad / 3.0,
+            "messages: {share} for {bad}"
+        );
+        let records: Vec<_> = messages.iter().flat_map(|m| m.expected.records()).collect();
+        let bad_records = records
+            .iter()
+            .filter(|r| matches!(r, RecordOutcome::Reject(_)));
+        let share = bad_records.count() as f64 / records.len() as f64;
+        assert!(
+            (share - bad).abs() <= bad / 3.0,
+            "records: {share} for {bad}"
+        );
+    }
+}
+
+#[test]
+fn record_counts_stay_within_what_was_asked() {
+    let messages = load(Options {
+        min_records: 3,
+        max_records: 5,
+        ..Options::default()
+    });
+    let records = messages
+        .iter()
+        .filter_map(|message| match &message.expected.outcome {
+            MessageOutcome::Records(records) => Some(records.len()),
+            MessageOutcome::Reject(_) => None,
+        });
+    let counts: BTreeSet<_> = records.collect();
+    assert_eq!(counts, BTreeSet::from([0, 3, 4, 5]));
+}
+
+fn rejections(messages: &[Generated]) -> BTreeSet<&str> {
+    messages
+        .iter()
+        .flat_map(|message| message.expected.rejects())
+        .collect()
+}
+
+/// The codes that break a size limit are generated only where that is asked for, and no event
+/// can be too large under the default limits.
+const OF_SIZE: [Rejection; 4] = [
+    Rejection::MessageTooLarge,
+    Rejection::BatchTooLarge,
+    Rejection::FieldTooLong,
+    Rejection::EventTooLarge,
+];
+
+#[test]
+fn every_rejection_warning_tool_and_kind_occurs() {
+    let messages = load(Options::default());
+    let expected = Rejection::ALL.iter().filter(|code| !OF_SIZE.contains(code));
+    let expected: BTreeSet<_> = expected.map(|code| code.name()).collect();
+    assert_eq!(rejections(&messages), expected);
+
+    let tools: BTreeSet<_> = messages.iter().map(|message| message.tool).collect();
+    assert_eq!(tools, Tool::ALL.iter().copied().collect());
+
+    let mut warnings = BTreeSet::new();
+    let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut states = BTreeSet::new();
+    for record in messages
+        .iter()
+        .flat_map(|message| message.expected.records())
+    {
+        if let RecordOutcome::Event(event) = record {
+            warnings.extend(event.warnings.iter().map(String::as_str));
+            states.extend(event.state.as_deref());
+            *kinds.entry(&event.kind).or_default() += 1;
+        }
+    }
+    assert_eq!(
+        warnings,
+        Warning::ALL.iter().map(|code| code.name()).collect()
+    );
+    assert_eq!(states.len(), 12, "{states:?}");
+    assert_eq!(
+        kinds.keys().copied().collect::<Vec<_>>(),
+        ["connection", "idle", "listener"]
+    );
+}
+
+#[test]
+fn sizes_are_broken_only_when_that_is_asked() {
+    let options = Options {
+        messages: Some(300),
+        max_records: 3,
+        bad: 0.1,
+        encodings: Encodings::Protobuf,
+        carrier: Carrier::File,
+        oversized: true,
+        ..Options::default()
+    };
+    let messages = load(options);
+    let found = rejections(&messages);
+    for code in &OF_SIZE[..3] {
+        assert!(found.contains(code.name()), "{} in {found:?}", code.name());
+    }
+    assert!(
+        messages
+            .iter()
+            .any(|message| message.value.len() > 16 << 20)
+    );
+}
+
+#[test]
+fn messages_for_files_are_lines() {
+    let messages = load(Options {
+        encodings: Encodings::Json,
+        carrier: Carrier::File,
+        ..Options::default()
+    });
+    assert!(
+        messages
+            .iter()
+            .all(|message| !message.value.contains(&b'\n'))
+    );
+    assert!(!rejections(&messages).contains(Rejection::UnknownFormat.name()));
+}
+
+#[test]
+fn each_message_can_be_told_from_the_others() {
+    let messages = load(Options::default());
+    let ids: BTreeSet<_> = messages.iter().map(|m| &m.expected.message_id).collect();
+    assert_eq!(ids.len(), messages.len());
+    for message in &messages {
+        let header = message
+            .headers
+            .iter()
+            .find(|(name, _)| name == SEQUENCE_HEADER);
+        let value = header.and_then(|(_, value)| value.clone()).unwrap();
+        assert_eq!(
+            String::from_utf8(value).unwrap(),
+            message.sequence.to_string()
+        );
+        assert_eq!(message.key, message.expected.key);
+    }
+}
+
+#[test]
+fn the_manifest_reads_back() {
+    for message in load(Options {
+        messages: Some(200),
+        ..Options::default()
+    }) {
+        let line = serde_json::to_string(&message.expected).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Expected>(&line).unwrap(),
+            message.expected
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! The core over a generated load, against the manifest: every message, every record, in both
+//! encodings in and out.
+
+use std::fmt::Write as _;
+
+use netsieve::generate::{
+    Encodings, ExpectedEnd, ExpectedEvent, Generated, Generator, MessageOutcome, Options,
+    RecordOutcome,
+};
+use netsieve::pipeline::emit::Emitted;
+use netsieve::pipeline::message::{Header, Input};
+use netsieve::pipeline::record::{Kind, State};
+use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
+use netsieve::pipeline::{Workspace, code::Warnings, process};
+use netsieve::proto::v1;
+use prost::Message as _;
+use serde_json::Value;
+
+fn settings(format: Format) -> Settings {
+    Settings {
+        format: SourceFormat::Auto,
+        reject: Warnings::NONE,
+        limits: Limits::default(),
+        outputs: vec![Output {
+            format,
+            key: Key::Connection,
+            kinds: Kind::ALL.to_vec(),
+            max_bytes: usize::MAX,
+        }],
+        dead_letter_max_bytes: usize::MAX,
+    }
+}
+
+/// An event as the manifest has it, and what attributes it.
+struct Read {
+    message_id: String,
+    record_index: u32,
+    event: ExpectedEvent,
+}
+
+fn read_protobuf(bytes: &[u8]) -> Read {
+    let event = v1::Event::decode(bytes).unwrap();
+    let present = |text: String| (!text.is_empty()).then_some(text);
+    let end = |end: v1::Endpoint| ExpectedEnd {
+        ip: present(end.ip),
+        port: end.port.map(|port| u16::try_from(port).unwrap()),
+        zone: present(end.zone),
+        mac: present(end.mac),
+        name: present(end.name),
+    };
+    let kind = Kind::ALL.iter().find(|kind| **kind as i32 == event.kind);
+    let state = State::ALL
+        .iter()
+        .find(|state| **state as i32 == event.state);
+    let process = event.process.unwrap_or_default();
+    Read {
+        message_id: event.message_id,
+        record_index: event.ingest.unwrap().record_index,
+        event: ExpectedEvent {
+            kind: kind.unwrap().name().to_owned(),
+            protocols: event.protocols,
+            transport: present(event.transport),
+            network: present(event.network),
+            state: state.map(|state| state.name().to_owned()),
+            local: end(event.local.unwrap_or_default()),
+            remote: event.remote.map(end),
+            pid: process.pid,
+            process: present(process.name),
+            warnings: event.warnings,
+        },
+    }
+}
+
+fn read_json(bytes: &[u8]) -> Read {
+    let event: Value = serde_json::from_slice(bytes).unwrap();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let texts = |value: &Value| match value {
+        Value::Null => Vec::new(),
+        list => list
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| text(item).unwrap())
+            .collect(),
+    };
+    let end = |end: &Value| ExpectedEnd {
+        ip: text(&end["ip"]),
+        port: end["port"]
+            .as_u64()
+            .map(|port| u16::try_from(port).unwrap()),
+        zone: text(&end["zone"]),
+        mac: text(&end["mac"]),
+        name: text(&end["name"]),
+    };
+    let pid = event["process"]["pid"].as_u64();
+    Read {
+        message_id: text(&event["message_id"]).unwrap(),
+        record_index: event["ingest"]["record_index"]
+            .as_u64()
+            .unwrap()
+            .try_into()
+            .unwrap(),
+        event: ExpectedEvent {
+            kind: text(&event["kind"]).unwrap(),
+            protocols: texts(&event["protocols"]),
+            transport: text(&event["transport"]),
+            network: text(&event["network"]),
+            state: text(&event["state"]),
+            local: end(&event["local"]),
+            remote: (!event["remote"].is_null()).then(|| end(&event["remote"])),
+            pid: pid.map(|pid| pid.try_into().unwrap()),
+            process: text(&event["process"]["name"]),
+            warnings: texts(&event["warnings"]),
+        },
+    }
+}
+
+/// What the core makes of a message, in the manifest's form.
+fn outcome(message: &Generated, format: Format, workspace: &mut Workspace) -> MessageOutcome {
+    let headers: Vec<Header<'_>> = message
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_deref()))
+        .collect();
+    let input = Input {
+        key: Some(message.key.as_bytes()),
+        value: &message.value,
+        headers: &headers,
+        topic: "t",
+        partition: 0,
+        offset: 0,
+        timestamp_ms: Some(message.timestamp_ms),
+    };
+    let mut emitted = Emitted::default();
+    process(&input, &settings(format), workspace, &mut emitted);
+    let mut records = std::collections::BTreeMap::new();
+    for event in emitted.events() {
+        let read = match format {
+            Format::Protobuf => read_protobuf(event.value),
+            Format::Json => read_json(event.value),
+        };
+        assert_eq!(read.message_id, message.expected.message_id);
+        let event = RecordOutcome::Event(Box::new(read.event));
+        assert!(records.insert(read.record_index, event).is_none());
+    }
+    for letter in emitted.dead_letters() {
+        let reason = letter.reject.reason.name().to_owned();
+        match letter.record {
+            None => return MessageOutcome::Reject(reason),
+            Some(record) => {
+                let reject = RecordOutcome::Reject(reason);
+                assert!(records.insert(record.index, reject).is_none());
+            }
+        }
+    }
+    MessageOutcome::Records(records.into_values().collect())
+}
+
+/// The records that came out otherwise than they must, with what was sent.
+fn differences(message: &Generated, found: &MessageOutcome) -> Vec<String> {
+    if *found == message.expected.outcome {
+        return Vec::new();
+    }
+    let sent = String::from_utf8_lossy(&message.value);
+    let (MessageOutcome::Records(found), MessageOutcome::Records(expected)) =
+        (found, &message.expected.outcome)
+    else {
+        return vec![format!(
+            "{:?}\n  sent {sent}\n  found {found:?}",
+            message.expected
+        )];
+    };
+    let mut texts = Vec::new();
+    if found.len() != expected.len() {
+        texts.push(format!("{} records, not {}", found.len(), expected.len()));
+    }
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        if found != expected {
+            let place = format!(
+                "{:?} message {} record {index}",
+                message.tool, message.sequence
+            );
+            texts.push(format!(
+                "{place}\n  expected {expected:?}\n  found    {found:?}"
+            ));
+        }
+    }
+    texts
+}
+
+fn check(encodings: Encodings, format: Format) {
+    let options = Options {
+        messages: Some(2_000),
+        encodings,
+        ..Options::default()
+    };
+    let mut workspace = Workspace::default();
+    let mut wrong = Vec::new();
+    for message in Generator::new(options) {
+        let found = outcome(&message, format, &mut workspace);
+        wrong.extend(differences(&message, &found));
+    }
+    let mut report = String::new();
+    for text in wrong.iter().take(20) {
+        writeln!(report, "{text}").unwrap();
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} records differ:\n{report}",
+        wrong.len()
+    );
+}
+
+#[test]
+fn protobuf_to_protobuf_gives_what_the_manifest_says() {
+    check(Encodings::Protobuf, Format::Protobuf);
+}
+
+#[test]
+fn json_to_json_gives_what_the_manifest_says() {
+    check(Encodings::Json, Format::Json);
+}
