@@ -288,7 +288,7 @@ fn message(records: usize) -> server::NetworkConnectionIngestionMessage {
 }
 
 fn json_text(message: &server::NetworkConnectionIngestionMessage) -> Vec<u8> {
-    let rows: Vec<_> = message.data.iter().map(|row| {
+    let rows = message.data.iter().map(|row| {
         serde_json::json!({
             "local_address": row.local_address,
             "remote_address": row.remote_address,

@@ -272,9 +272,33 @@ fn json_of(event: &v1::Event) -> Value {
             ("zone", end.zone.clone().into()),
             ("mac", end.mac.clone().into()),
             ("name", end.name.clone().into()),
+            ("scope", end.scope.clone().into()),
+            ("global", end.global.into()),
+            ("embedded_ipv4", end.embedded_ipv4.clone().into()),
+            ("service", end.service.clone().into()),
         ])
     };
     let enumerated = |name: &str, prefix: &str| name.trim_start_matches(prefix).to_owned();
+    // An enum's value in lower case without its prefix; the unspecified one is absent.
+    let named = |name: &str, prefix: &str| match name.strip_prefix(prefix) {
+        Some("UNSPECIFIED") => Value::Null,
+        name => name
+            .expect("a value has its enum's prefix")
+            .to_lowercase()
+            .into(),
+    };
+    let process = |process: &v1::Process| {
+        object(vec![
+            ("pid", process.pid.into()),
+            ("name", process.name.clone().into()),
+            ("executable", process.executable.clone().into()),
+            (
+                "category",
+                named(process.category().as_str_name(), "CATEGORY_"),
+            ),
+            ("pid_inferred", process.pid_inferred.then_some(true).into()),
+        ])
+    };
     put("event_id", event.event_id.clone().into());
     put("connection_key", event.connection_key.clone().into());
     put(
@@ -307,20 +331,65 @@ fn json_of(event: &v1::Event) -> Value {
         "remote",
         event.remote.as_ref().map_or(Value::Null, endpoint),
     );
+    if let Some(direction) = &event.direction {
+        let direction = object(vec![
+            ("host", named(direction.host().as_str_name(), "HOST_")),
+            (
+                "perimeter",
+                named(direction.perimeter().as_str_name(), "PERIMETER_"),
+            ),
+            (
+                "initiator",
+                named(direction.initiator().as_str_name(), "INITIATOR_"),
+            ),
+            ("basis", named(direction.basis().as_str_name(), "BASIS_")),
+            (
+                "confidence",
+                named(direction.confidence().as_str_name(), "CONFIDENCE_"),
+            ),
+        ]);
+        put("direction", direction);
+    }
+    put("community_id", event.community_id.clone().into());
     put(
         "process",
-        event.process.as_ref().map_or(Value::Null, |process| {
-            object(vec![
-                ("pid", process.pid.into()),
-                ("name", process.name.clone().into()),
-            ])
-        }),
+        event.process.as_ref().map_or(Value::Null, process),
     );
     put("service", event.service.clone().into());
     if let Some(listener) = &event.listener {
-        put("listener", json!({ "dual_stack": listener.dual_stack }));
+        let listener = object(vec![
+            (
+                "exposure",
+                named(listener.exposure().as_str_name(), "EXPOSURE_"),
+            ),
+            ("dual_stack", listener.dual_stack.into()),
+            ("ephemeral", listener.ephemeral.into()),
+            ("established_peers", listener.established_peers.into()),
+        ]);
+        put("listener", listener);
     }
+    put(
+        "peer_process",
+        event.peer_process.as_ref().map_or(Value::Null, process),
+    );
     put("warnings", event.warnings.clone().into());
+    if let Some(enrichments) = &event.enrichments {
+        let names = |ran: &mut dyn Iterator<Item = v1::Enrichment>| {
+            let names: Vec<_> = ran
+                .map(|ran| named(ran.as_str_name(), "ENRICHMENT_"))
+                .collect();
+            if names.is_empty() {
+                Value::Null
+            } else {
+                names.into()
+            }
+        };
+        let enrichments = object(vec![
+            ("success", names(&mut enrichments.success())),
+            ("failure", names(&mut enrichments.failure())),
+        ]);
+        put("enrichments", enrichments);
+    }
     let origin = event.origin.clone().unwrap_or_default();
     let process_id = (origin.process_id != 0).then_some(origin.process_id);
     let origin = object(vec![

@@ -128,7 +128,7 @@ mod tests {
         }
     }
 
-    /// The published values of the specification's baseline, seed 0 and 1.
+    /// Published values of the specification's baseline, with seed 0 and, where given, seed 1.
     #[test]
     fn published_values() {
         for (number, one, other, seed_0, seed_1) in [
@@ -151,7 +151,14 @@ mod tests {
                 "192.168.170.8:7",
                 "192.168.170.56:7",
                 "1:MP2EtRCAUIZvTw6MxJHLV7N7JDs=",
+                "",
+            ),
+            (
+                132,
+                "192.168.170.8:7",
+                "192.168.170.56:80",
                 "1:jQgCxbku+pNGw8WPbEc/TS/uTpQ=",
+                "",
             ),
             (
                 6,
