@@ -386,9 +386,9 @@ fn push_sets(
         entry.sets = [of_address, of_zone].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
     }
     if zoned {
-        let zones = sets.len() - of_address - 1;
+        let count = sets.len() - of_address - 1;
         if let Some(set) = sets.get_mut(of_address) {
-            set.zones = u32::try_from(zones).unwrap_or(0);
+            set.zones = u32::try_from(count).unwrap_or(0);
         }
     } else {
         // One set says all.

@@ -145,16 +145,26 @@ const fn within_ietf_protocol(ip: Ipv6Addr) -> Scope {
 /// The IPv4 address inside an IPv6 one of that scope: of NAT64, 6to4, a Teredo client, or in an
 /// ISATAP interface id.
 pub const fn embedded_ipv4(ip: IpAddr, scope: Scope) -> Option<Ipv4Addr> {
+    /// The first half of an ISATAP interface id (RFC 5214), and its bit that is set where the
+    /// IPv4 address is globally unique.
+    const ISATAP: u32 = 0x5efe;
+    const UNIVERSAL: u32 = 0x0200_0000;
+
     let IpAddr::V6(ip) = ip else { return None };
-    let [_, _, a, b, c, d, _, _, i, j, k, l, m, n, o, p] = ip.octets();
-    match (scope, [i, j, k, l]) {
-        (Scope::Nat64, _) => Some(Ipv4Addr::new(m, n, o, p)),
-        (Scope::SixToFour, _) => Some(Ipv4Addr::new(a, b, c, d)),
-        (Scope::Teredo, _) => Some(Ipv4Addr::new(!m, !n, !o, !p)),
-        (Scope::Multicast, _) => None,
-        (_, [0 | 2, 0, 0x5e, 0xfe]) => Some(Ipv4Addr::new(m, n, o, p)),
+    let bits = ip.to_bits();
+    match scope {
+        Scope::Nat64 => Some(ipv4_at(bits, 0)),
+        Scope::SixToFour => Some(ipv4_at(bits, 80)),
+        Scope::Teredo => Some(ipv4_at(!bits, 0)),
+        Scope::Multicast => None,
+        _ if ipv4_at(bits, 32).to_bits() & !UNIVERSAL == ISATAP => Some(ipv4_at(bits, 0)),
         _ => None,
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "32 of the bits are wanted")]
+const fn ipv4_at(bits: u128, shift: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits((bits >> shift) as u32)
 }
 
 #[cfg(test)]
