@@ -1,6 +1,8 @@
 //! What the black-box tests of the core share.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod schema;
+
 use netsieve::pipeline::code::Warnings;
 use netsieve::pipeline::emit::Emitted;
 use netsieve::pipeline::enrich::Enrich;

@@ -84,11 +84,11 @@ pub(super) fn push_event(
 fn push_ends(out: &mut Vec<u8>, event: &Event<'_>) {
     let (record, facts) = (event.record, event.facts);
     push_object(out, "local", |out| {
-        push_endpoint(out, &record.local, &facts.local)
+        push_endpoint(out, &record.local, &facts.local);
     });
     if let Some(remote) = &record.remote {
         push_object(out, "remote", |out| {
-            push_endpoint(out, remote, &facts.remote)
+            push_endpoint(out, remote, &facts.remote);
         });
     }
     if let Some(direction) = facts.direction {

@@ -131,15 +131,15 @@ pub(super) fn push_event(
 fn push_ends(out: &mut Vec<u8>, event: &Event<'_>) {
     let (record, facts) = (event.record, event.facts);
     push_nested(out, field::LOCAL, |out| {
-        push_endpoint(out, &record.local, &facts.local)
+        push_endpoint(out, &record.local, &facts.local);
     });
     if let Some(remote) = &record.remote {
         push_nested(out, field::REMOTE, |out| {
-            push_endpoint(out, remote, &facts.remote)
+            push_endpoint(out, remote, &facts.remote);
         });
     }
     if let Some(direction) = facts.direction {
-        push_direction(out, &direction);
+        push_direction(out, direction);
     }
     if let Some(id) = facts.community_id {
         push_bytes(out, field::COMMUNITY_ID, id.as_bytes());
@@ -186,7 +186,7 @@ fn push_process(out: &mut Vec<u8>, number: u32, process: &Process<'_>) {
     });
 }
 
-fn push_direction(out: &mut Vec<u8>, direction: &Direction) {
+fn push_direction(out: &mut Vec<u8>, direction: Direction) {
     push_nested(out, field::DIRECTION, |out| {
         push_uint(out, 1, direction.host as u64);
         push_uint(out, 2, direction.perimeter as u64);

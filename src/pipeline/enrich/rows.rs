@@ -35,16 +35,13 @@ pub(super) fn connects(local: &str, remote: &str) -> Record<'static> {
 
 /// The row with that owner; 0 and "" are none.
 pub(super) fn owned(
-    record: Record<'static>,
+    mut record: Record<'static>,
     pid: u32,
     process_name: &'static str,
 ) -> Record<'static> {
-    let row = Row {
-        process_id: ProcessId::Number(pid),
-        process_name,
-        ..record.row
-    };
-    Record { row, ..record }
+    record.row.process_id = ProcessId::Number(pid);
+    record.row.process_name = process_name;
+    record
 }
 
 fn row(
