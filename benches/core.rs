@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use netsieve::pipeline::emit::Emitted;
-use netsieve::pipeline::enrich::Enrich;
+use netsieve::pipeline::enrich::{Enrich, Enrichment, Enrichments};
 use netsieve::pipeline::message::Input;
 use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
@@ -38,11 +38,19 @@ fn main() {
         "ratio (min median max)",
         "allocations"
     );
-    for records in [1, 20, 1_000] {
+    for records in [1, 20, 1_000, 10_000] {
         for json in [false, true] {
             Case::new(records, json).measure(rounds);
         }
     }
+    println!("each enrichment: ns a record that the core with all of them costs more than without");
+    let case = Case::new(1_000, false);
+    for enrichment in Enrichment::ALL {
+        let mut without = Enrichments::ALL;
+        without.remove(*enrichment);
+        case.measure_without(enrichment.name(), without, rounds);
+    }
+    case.measure_without("all of them", Enrichments::NONE, rounds);
 }
 
 struct Case {
@@ -155,6 +163,28 @@ impl Case {
             format!("{min:.2} {median:.2} {max:.2}"),
             allocations as f64 / self.records as f64,
         );
+    }
+
+    /// What the core costs more than with those enrichments alone, their part of the output
+    /// included.
+    fn measure_without(&self, what: &str, enabled: Enrichments, rounds: usize) {
+        let mut without = self.settings.clone();
+        without.enrich.enabled = enabled;
+        let (mut workspace, mut out) = (Workspace::default(), Emitted::default());
+        let mut run = |settings: &Settings| {
+            turn(&mut || {
+                process(
+                    &input(black_box(&self.value)),
+                    settings,
+                    &mut workspace,
+                    &mut out,
+                );
+                black_box(out.events().len());
+            })
+        };
+        let differences = (0..rounds).map(|_| run(&self.settings) - run(&without));
+        let [_, median, _] = spread(differences);
+        println!("{what:<16}{:>9.0}", median / self.records as f64);
     }
 
     fn floor(&self, encoded: &mut Vec<u8>) {
