@@ -95,7 +95,20 @@ fn windows_netstat_aon() {
         }
     };
     let rows: Vec<_> = text.lines().filter_map(row).collect();
-    assert_counts(&rows, &[]);
+    assert_counts(
+        &rows,
+        &[
+            ("connection tcp ipv4", 32),
+            ("dual stack", 12),
+            ("listener tcp ipv4", 24),
+            ("listener tcp ipv6", 15),
+            ("listener udp ipv4", 124),
+            ("listener udp ipv6", 13),
+            ("state ESTABLISHED", 32),
+            ("state LISTEN", 39),
+            ("state none", 137),
+        ],
+    );
 }
 
 #[test]
@@ -116,7 +129,18 @@ fn linux_ss_tunap() {
         })
     };
     let rows: Vec<_> = text.lines().filter_map(row).collect();
-    assert_counts(&rows, &[]);
+    assert_counts(
+        &rows,
+        &[
+            ("dual stack", 2),
+            ("listener tcp ipv4", 21),
+            ("listener tcp ipv6", 8),
+            ("listener udp ipv4", 120),
+            ("listener udp ipv6", 6),
+            ("state LISTEN", 29),
+            ("state none", 126),
+        ],
+    );
 }
 
 #[test]
@@ -139,7 +163,21 @@ fn macos_netstat_an() {
         .skip(2)
         .take_while(|line| !line.starts_with("Active"));
     let rows: Vec<_> = internet.filter_map(row).collect();
-    assert_counts(&rows, &[]);
+    assert_counts(
+        &rows,
+        &[
+            ("connection tcp ipv4", 22),
+            ("connection tcp ipv6", 27),
+            ("dual stack", 6),
+            ("listener icmp ipv4", 1),
+            ("listener udp ipv4", 75),
+            ("listener udp ipv6", 13),
+            ("state CLOSE_WAIT", 6),
+            ("state ESTABLISHED", 43),
+            ("state none", 89),
+            ("warning address_truncated", 47),
+        ],
+    );
 }
 
 #[test]

@@ -10,9 +10,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::client::StartAt;
 use super::context::GroupContext;
 use super::error::KafkaError;
-use super::metric_names as names;
 use super::offsets::PartitionOffset;
 use super::settings::OnDataLoss;
+use crate::observe::metrics as names;
 
 /// How long one question to the brokers may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError as ClientError, KafkaResult};
+use rdkafka::error::KafkaError as ClientError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-use rdkafka::{ClientContext, Message, Offset, Statistics, TopicPartitionList};
+use rdkafka::{ClientContext, Message, Statistics, TopicPartitionList};
 
-use super::offsets::{PartitionOffset, Ticket};
+use super::offsets::Ticket;
 
 /// A change of the assignment that the worker has to answer.
 pub(super) enum Rebalance {
@@ -31,19 +31,10 @@ pub(super) enum Rebalance {
     },
 }
 
-/// The answer to a commit.
-pub(super) struct Committed {
-    /// Whether it succeeded.
-    pub(super) result: Result<(), RDKafkaErrorCode>,
-    /// What was to be committed.
-    pub(super) offsets: Vec<PartitionOffset>,
-}
-
 /// Notes on a consumer.
 #[derive(Default)]
 pub(super) struct GroupContext {
     rebalances: Mutex<VecDeque<Rebalance>>,
-    commits: Mutex<Vec<Committed>>,
     client: ClientNotes,
     closing: AtomicBool,
 }
@@ -60,11 +51,6 @@ impl GroupContext {
     /// The next change of the assignment.
     pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
         lock(&self.rebalances).pop_front()
-    }
-
-    /// The answers to commits since the last call.
-    pub(super) fn take_commits(&self) -> Vec<Committed> {
-        std::mem::take(&mut *lock(&self.commits))
     }
 
     /// The notes of every client.
@@ -156,27 +142,6 @@ impl ConsumerContext for GroupContext {
             }
         };
         lock(&self.rebalances).push_back(rebalance);
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let mut failed = result.err().and_then(|error| error.rdkafka_error_code());
-        let mut committed = Vec::with_capacity(offsets.count());
-        for element in offsets.elements() {
-            if let Err(error) = element.error() {
-                failed = failed.or(error.rdkafka_error_code());
-            }
-            if let Offset::Offset(offset) = element.offset() {
-                committed.push(PartitionOffset {
-                    topic: element.topic().into(),
-                    partition: element.partition(),
-                    offset,
-                });
-            }
-        }
-        lock(&self.commits).push(Committed {
-            result: failed.map_or(Ok(()), Err),
-            offsets: committed,
-        });
     }
 }
 

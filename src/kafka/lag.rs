@@ -6,9 +6,9 @@ use metrics::{Gauge, gauge};
 use rdkafka::Statistics;
 use rdkafka::statistics::Partition;
 
-use super::metric_names as names;
 use super::offsets::{OffsetTracker, Slot};
 use super::status::PartitionStatus;
+use crate::observe::metrics as names;
 
 /// The lag of each partition that a worker owns, and the gauges that show it.
 #[derive(Default)]

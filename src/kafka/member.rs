@@ -8,21 +8,21 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, Statistics, TopicPartitionList};
 
 use super::assignment::{self, StartPolicy};
 use super::client;
 use super::commit::Pace;
-use super::context::{Committed, Failure, GroupContext, LineLimit, Rebalance, Reports};
+use super::context::{Failure, GroupContext, LineLimit, Rebalance, Reports};
 use super::delivery::{Delivery, Limits, Record, Refused};
 use super::error::KafkaError;
 use super::lag::{self, Lag};
 use super::meters::Meters;
-use super::metric_names as names;
 use super::offsets::{Done, OffsetTracker, PartitionOffset, Slot, Ticket};
 use super::settings::{KafkaSettings, OnDataLoss};
 use super::shutdown::Shutdown;
 use super::status::{State, Status, WorkerStatus};
+use crate::observe::metrics as names;
 
 /// What stops the ordinary run of a worker.
 #[derive(Debug)]
@@ -244,13 +244,9 @@ impl Member {
         owned
     }
 
-    /// Acts on what the consumer has told: changes of the assignment, answers to commits,
-    /// statistics.
+    /// Acts on what the consumer has told: changes of the assignment and statistics.
     pub(super) fn answer(&mut self) -> Result<(), Trouble> {
         let context = Arc::clone(self.consumer.context());
-        for committed in context.take_commits() {
-            self.on_committed(&committed)?;
-        }
         while let Some(rebalance) = context.next_rebalance() {
             match rebalance {
                 Rebalance::Assign(partitions) => self.assign(&partitions)?,
@@ -259,6 +255,7 @@ impl Member {
         }
         let worker = self.setup.number.to_string();
         if let Some(statistics) = context.notes().take_statistics() {
+            self.confirm(&statistics);
             self.lag.update(&statistics, &self.tracker, now_ms());
             lag::show_client(&statistics, &worker, "consumer");
             let partitions = self.lag.partitions().to_vec();
@@ -380,53 +377,37 @@ impl Member {
         }
     }
 
-    /// Commits what is finished. A failure is no loss: it is asked for again with the next.
+    /// Commits what is finished. A failure is no loss: it is asked for again.
     pub(super) fn commit(&mut self, mode: CommitMode) {
         let commits = self.tracker.take_commits();
-        self.pace.asked(Instant::now(), !commits.is_empty());
+        self.pace.asked(Instant::now());
         if commits.is_empty() {
             return;
         }
-        let result = self.consumer.commit(&list(&commits), mode);
-        let waits = matches!(mode, CommitMode::Async);
-        if waits && result.is_ok() {
-            return;
+        counter!(names::COMMITS).increment(1);
+        if let Err(error) = self.consumer.commit(&list(&commits), mode) {
+            tracing::debug!(%error, "commit failed, it will be asked for again");
+            self.tracker.ask_again();
         }
-        let result =
-            result.map_err(|error| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail));
-        let answered = Committed {
-            result,
-            offsets: commits,
-        };
-        // A fenced member is told so by its next poll as well.
-        let _ = self.on_committed(&answered);
     }
 
-    fn on_committed(&mut self, committed: &Committed) -> Result<(), KafkaError> {
-        self.pace.answered();
-        match committed.result {
-            Ok(()) => {
-                counter!(names::COMMITS, "outcome" => "success").increment(1);
-                for at in &committed.offsets {
-                    self.tracker.confirmed(&at.topic, at.partition, at.offset);
-                }
-                return Ok(());
+    /// Takes note of what the broker has confirmed.
+    ///
+    /// An asynchronous commit is not answered in librdkafka's event mode, which rust-rdkafka
+    /// uses; but the statistics tell the offset that was last committed with success. A commit
+    /// fails while the group changes hands, so what is not confirmed is asked for again.
+    fn confirm(&mut self, statistics: &Statistics) {
+        let owned: Vec<_> = self.tracker.slots().map(Slot::next).collect();
+        for at in owned {
+            let topic = statistics.topics.get(at.topic.as_ref());
+            let partition = topic.and_then(|topic| topic.partitions.get(&at.partition));
+            if let Some(partition) = partition {
+                let offset = partition.committed_offset;
+                self.tracker.confirmed(&at.topic, at.partition, offset);
             }
-            Err(RDKafkaErrorCode::FencedInstanceId) => return Err(self.fenced()),
-            // The group is changing hands; what is still ours is committed afterwards.
-            Err(
-                code @ (RDKafkaErrorCode::RebalanceInProgress
-                | RDKafkaErrorCode::IllegalGeneration
-                | RDKafkaErrorCode::UnknownMemberId
-                | RDKafkaErrorCode::NoOffset),
-            ) => tracing::debug!(%code, "commit refused while the group changes"),
-            Err(code) => tracing::warn!(%code, "commit failed, it will be tried again"),
         }
-        counter!(names::COMMITS, "outcome" => "failure").increment(1);
-        for at in &committed.offsets {
-            self.tracker.commit_failed(&at.topic, at.partition);
-        }
-        Ok(())
+        let again = self.tracker.ask_again();
+        counter!(names::COMMITS_REPEATED).increment(again as u64);
     }
 
     fn fenced(&self) -> KafkaError {

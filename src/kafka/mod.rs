@@ -16,7 +16,6 @@
 pub mod brake;
 pub mod client;
 pub mod error;
-pub mod metric_names;
 pub mod mock;
 pub mod offsets;
 pub mod probe;

@@ -316,11 +316,16 @@ impl OffsetTracker {
         }
     }
 
-    /// A commit failed: what it asked for is to be asked for again.
-    pub fn commit_failed(&mut self, topic: &str, partition: i32) {
-        if let Some(slot) = self.find_mut(topic, partition) {
-            slot.requested = slot.committed;
-        }
+    /// Whatever was asked for and is not confirmed is to be asked for again. Gives how many
+    /// partitions that concerns.
+    pub fn ask_again(&mut self) -> usize {
+        let unconfirmed = self
+            .slots
+            .values_mut()
+            .filter(|slot| slot.requested > slot.committed);
+        unconfirmed
+            .map(|slot| slot.requested = slot.committed)
+            .count()
     }
 
     /// The partitions that are owned.
@@ -417,10 +422,10 @@ mod tests {
         }
         assert_eq!(offsets(&tracker.take_commits()), [("t".into(), 0, 22)]);
         assert!(tracker.take_commits().is_empty(), "asked for once");
-        tracker.commit_failed("t", 0);
+        tracker.ask_again();
         assert_eq!(offsets(&tracker.take_commits()), [("t".into(), 0, 22)]);
         tracker.confirmed("t", 0, 22);
-        tracker.commit_failed("t", 0);
+        tracker.ask_again();
         assert!(tracker.take_commits().is_empty(), "confirmed");
         assert_eq!(tracker.find("t", 0).unwrap().committed(), 22);
     }

@@ -13,7 +13,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataBroker};
 use regex_lite::Regex;
 
 use super::client::{self, DEFAULT_MAX_MESSAGE_BYTES};
@@ -57,7 +57,7 @@ pub fn inspect(settings: &KafkaSettings) -> Result<Inspection, KafkaError> {
     let inspector = BaseConsumer::from_config_and_context(&config, GroupContext::default())
         .map_err(|error| client::refused(&error, "consumer"))?;
     let deadline = Instant::now() + settings.connect_timeout;
-    connect(&inspector, settings, deadline)?;
+    let broker = connect(&inspector, settings, deadline)?;
     let mut sources = Vec::new();
     for topic in settings.sources.iter().filter(|source| !is_pattern(source)) {
         let partitions = partitions(&inspector, settings, topic, "source", deadline)?;
@@ -71,7 +71,7 @@ pub fn inspect(settings: &KafkaSettings) -> Result<Inspection, KafkaError> {
     if !patterns.is_empty() {
         sources.extend(matching(&inspector, settings, &patterns, deadline)?);
     }
-    let bytes = max_message_bytes(settings)?;
+    let bytes = max_message_bytes(settings, broker)?;
     let of = |topic: &str| {
         let found = bytes.iter().find(|(name, _)| name == topic);
         found.map_or(DEFAULT_MAX_MESSAGE_BYTES, |(_, bytes)| *bytes)
@@ -117,27 +117,31 @@ fn refuse_loops(settings: &KafkaSettings, patterns: &[(String, Regex)]) -> Resul
     Ok(())
 }
 
-/// Waits until a broker answers.
+/// Waits until a broker answers, and gives the id of one.
 fn connect(
     inspector: &BaseConsumer<GroupContext>,
     settings: &KafkaSettings,
     deadline: Instant,
-) -> Result<(), KafkaError> {
+) -> Result<Option<i32>, KafkaError> {
     let bootstrap = settings.bootstrap().to_owned();
     let mut reason = "no answer".to_owned();
     loop {
         let answer = inspector.fetch_metadata(Some(&settings.dead_letters), ANSWER_TIMEOUT / 4);
-        if answer.is_ok() {
-            return Ok(());
+        if let Ok(metadata) = answer {
+            return Ok(metadata.brokers().first().map(MetadataBroker::id));
         }
         // Errors are told while polling.
         for _ in 0..16 {
             drop(inspector.poll(Duration::ZERO));
         }
         if let Some((code, text)) = inspector.context().notes().take_error() {
-            reason = text;
             if is_authentication(code) {
+                let reason = text;
                 return Err(KafkaError::Authentication { bootstrap, reason });
+            }
+            // "All brokers are down" comes again and again, and says nothing of the cause.
+            if code != RDKafkaErrorCode::AllBrokersDown {
+                reason = text;
             }
         }
         if Instant::now() >= deadline {
@@ -249,7 +253,12 @@ fn matching(
 }
 
 /// `max.message.bytes` of every topic that is written to, in bytes, where the brokers tell.
-fn max_message_bytes(settings: &KafkaSettings) -> Result<Vec<(String, usize)>, KafkaError> {
+///
+/// Any broker knows; without one named, librdkafka would ask the controller, and wait for it.
+fn max_message_bytes(
+    settings: &KafkaSettings,
+    broker: Option<i32>,
+) -> Result<Vec<(String, usize)>, KafkaError> {
     let config = client::administrator(settings)?;
     let admin: AdminClient<DefaultClientContext> =
         AdminClient::from_config_and_context(&config, DefaultClientContext)
@@ -259,6 +268,7 @@ fn max_message_bytes(settings: &KafkaSettings) -> Result<Vec<(String, usize)>, K
         .map(ResourceSpecifier::Topic)
         .collect();
     let options = AdminOptions::new()
+        .broker_id(broker)
         .request_timeout(Some(ANSWER_TIMEOUT * 2))
         .operation_timeout(Some(ANSWER_TIMEOUT * 2));
     let answer = block_on(admin.describe_configs(&topics, &options));
@@ -357,7 +367,7 @@ mod tests {
         assert!(matches!(error, KafkaError::Unreachable { .. }), "{error}");
         let text = error.to_string();
         assert!(
-            text.contains("127.0.0.1:9") && !text.contains('\n'),
+            text.contains("127.0.0.1:9") && text.contains("refused") && !text.contains('\n'),
             "{text}"
         );
     }

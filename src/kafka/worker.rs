@@ -222,7 +222,7 @@ impl Worker {
     /// After a failed delivery: takes back what is not delivered, waits, and reads again from
     /// the first message that is not wholly acknowledged.
     fn go_back(&mut self, failure: Failure) -> Result<Flow, Trouble> {
-        metrics::counter!(super::metric_names::DELIVERY_FAILURES, "topic" => failure.topic.clone())
+        metrics::counter!(crate::observe::metrics::DELIVERY_FAILURES, "topic" => failure.topic.clone())
             .increment(1);
         self.member.pause()?;
         self.member.take_back(TAKE_BACK);

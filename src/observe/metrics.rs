@@ -95,6 +95,8 @@ metrics! {
         "Time from a source record's timestamp until all that came of it was acknowledged."
     COMMITS "netsieve_offset_commits_total" Counter, Count ["outcome"]
         "Offset commits, by outcome: success or failure."
+    COMMITS_REPEATED "netsieve_offset_commits_repeated_total" Counter, Count []
+        "Commits of a partition's offset that were not confirmed within a second and sent again."
     REBALANCES "netsieve_rebalances_total" Counter, Count ["kind"]
         "Changes of the assignment, by kind: assigned, revoked or lost."
     DELIVERY_FAILURES "netsieve_delivery_failures_total" Counter, Count ["topic"]

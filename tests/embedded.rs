@@ -1,0 +1,385 @@
+//! The Kafka worker against the embedded broker: what comes in comes out, whatever happens.
+
+#[path = "support/kafka.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use netsieve::kafka::KafkaError;
+use netsieve::kafka::settings::{BrakeAction, BrakeSettings, OnDataLoss};
+use netsieve::kafka::status::State;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use support::{
+    DEAD_LETTERS, Fed, LISTENERS, OUTPUT, PARTITIONS, Processor, Record, SOURCE, cluster, feed,
+    filler, settings, wait_until,
+};
+
+/// What must come out of what was fed, and nothing else must.
+fn assert_complete(bootstrap: &str, fed: &Fed) -> Vec<Record> {
+    let events = support::events(bootstrap);
+    let origins: BTreeSet<_> = events.iter().map(Record::origin).collect();
+    assert_eq!(origins, fed.good, "events");
+    let letters = support::read(bootstrap, DEAD_LETTERS);
+    let letters: BTreeSet<_> = letters.iter().map(Record::rejected_origin).collect();
+    assert_eq!(letters, fed.bad, "dead letters");
+    events
+}
+
+fn assert_no_duplicates(events: &[Record]) {
+    let origins: BTreeSet<_> = events.iter().map(Record::origin).collect();
+    assert_eq!(origins.len(), events.len(), "events more than once");
+}
+
+/// Events of one source partition keep their order per output partition.
+fn assert_in_order(events: &[Record]) {
+    for event in events {
+        let later = events.iter().filter(|other| {
+            other.topic == event.topic
+                && other.partition == event.partition
+                && other.origin().0 == event.origin().0
+                && other.offset > event.offset
+        });
+        for other in later {
+            assert!(other.origin() > event.origin(), "{other:?} after {event:?}");
+        }
+    }
+}
+
+#[test]
+fn a_restart_goes_on_where_the_last_run_ended() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    feed(&bootstrap, &mut fed, 60);
+
+    let first = Processor::start(settings(&bootstrap));
+    wait_until("all is committed", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    assert_eq!(first.status.ready(), Ok(()));
+    let summary = first.stop().unwrap();
+    assert_eq!(summary.messages, 60);
+    assert_eq!(summary.produced, (fed.good.len() + fed.bad.len()) as u64);
+    let events = assert_complete(&bootstrap, &fed);
+    assert_no_duplicates(&events);
+    assert_in_order(&events);
+
+    feed(&bootstrap, &mut fed, 40);
+    let second = Processor::start(settings(&bootstrap));
+    wait_until("the rest is committed", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    assert_eq!(second.stop().unwrap().messages, 40);
+    let events = assert_complete(&bootstrap, &fed);
+    assert_no_duplicates(&events);
+    assert_in_order(&events);
+}
+
+#[test]
+fn records_keep_timestamp_key_headers_and_trace() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    feed(&bootstrap, &mut fed, 12);
+    let processor = Processor::start(settings(&bootstrap));
+    wait_until("all is committed", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    processor.stop().unwrap();
+    for event in support::events(&bootstrap) {
+        let (partition, offset, _) = event.origin();
+        assert_eq!(event.timestamp_ms, support::timestamp_ms(partition, offset));
+        assert_eq!(event.header("content-type"), Some("application/json"));
+        assert_eq!(event.header("traceparent"), Some(support::TRACE));
+        assert_eq!(event.header("x-sender"), None);
+    }
+    let letters = support::read(&bootstrap, DEAD_LETTERS);
+    assert!(!letters.is_empty());
+    for letter in letters {
+        let (partition, offset, _) = letter.rejected_origin();
+        assert_eq!(
+            letter.timestamp_ms,
+            support::timestamp_ms(partition, offset)
+        );
+        assert_eq!(letter.key.as_deref(), Some(support::KEY.as_bytes()));
+        assert_eq!(letter.header("netsieve.reason"), Some("missing_protocol"));
+        assert_eq!(letter.header("x-sender"), Some("agent"));
+    }
+}
+
+#[test]
+fn members_that_come_and_go_lose_nothing() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    let mut named = settings(&bootstrap);
+    named.instance = "first".to_owned();
+    let first = Processor::start(named.clone());
+    named.instance = "second".to_owned();
+    let second = Processor::start(named.clone());
+    wait_until("both own partitions", || {
+        feed(&bootstrap, &mut fed, 5);
+        first.owned() > 0 && second.owned() > 0
+    });
+    assert_eq!(first.owned() + second.owned(), PARTITIONS as usize);
+    feed(&bootstrap, &mut fed, 100);
+    first.stop().unwrap();
+    feed(&bootstrap, &mut fed, 100);
+    wait_until("the one that is left has done all", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    second.stop().unwrap();
+    assert_complete(&bootstrap, &fed);
+}
+
+#[test]
+fn two_workers_of_one_process_share_the_partitions() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    feed(&bootstrap, &mut fed, 50);
+    let mut settings = settings(&bootstrap);
+    settings.workers = 2;
+    let processor = Processor::start(settings);
+    wait_until("all is committed and both own partitions", || {
+        let workers = processor.status.workers();
+        let owned = |worker: usize| workers[worker].snapshot().partitions.len();
+        support::committed(&bootstrap) == fed.ends() && owned(0) > 0 && owned(1) > 0
+    });
+    assert_eq!(processor.status.ready(), Ok(()));
+    processor.stop().unwrap();
+    assert_complete(&bootstrap, &fed);
+}
+
+#[test]
+fn a_full_queue_holds_back_and_loses_nothing() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    feed(&bootstrap, &mut fed, 80);
+    let slow = Duration::from_millis(150);
+    cluster.mock().broker_round_trip_time(-1, slow).unwrap();
+    let mut settings = settings(&bootstrap);
+    settings.memory.max_in_flight_bytes = 16 << 10;
+    let processor = Processor::start(settings);
+    wait_until("it has had to wait", || {
+        processor.states().contains(&State::Waiting)
+    });
+    cluster
+        .mock()
+        .broker_round_trip_time(-1, Duration::ZERO)
+        .unwrap();
+    wait_until("all is committed", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    processor.stop().unwrap();
+    let events = assert_complete(&bootstrap, &fed);
+    assert_in_order(&events);
+}
+
+#[test]
+fn passing_errors_of_the_broker_are_tried_again() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    feed(&bootstrap, &mut fed, 30);
+    let errors = [
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+    ];
+    cluster
+        .mock()
+        .request_errors(RDKafkaApiKey::Produce, &errors);
+    let processor = Processor::start(settings(&bootstrap));
+    wait_until("all is committed", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    processor.stop().unwrap();
+    assert_complete(&bootstrap, &fed);
+}
+
+#[test]
+fn deliveries_that_keep_failing_end_the_run_and_nothing_undelivered_is_committed() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    feed(&bootstrap, &mut fed, 20);
+    let mut settings = settings(&bootstrap);
+    settings.delivery.max_failures = 2;
+    settings.delivery.backoff = Duration::from_millis(10);
+    let processor = Processor::start(settings.clone());
+    wait_until("all is committed", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    let before = fed.ends();
+    processor.stop().unwrap();
+
+    feed(&bootstrap, &mut fed, 20);
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1_000];
+    let mock = cluster.mock();
+    mock.request_errors(RDKafkaApiKey::Produce, &errors);
+    let error = Processor::start(settings.clone()).join().unwrap_err();
+    assert!(
+        matches!(error, KafkaError::Delivery { failures: 3, .. }),
+        "{error}"
+    );
+    assert_eq!(support::committed(&bootstrap), before);
+
+    cluster.mock().clear_request_errors(RDKafkaApiKey::Produce);
+    let processor = Processor::start(settings);
+    wait_until("the rest is committed", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    processor.stop().unwrap();
+    assert_complete(&bootstrap, &fed);
+}
+
+#[test]
+fn a_record_that_the_broker_finds_too_large_becomes_a_dead_letter() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    support::feed_values(&bootstrap, &mut fed, &[support::large_message()]);
+    let processor = Processor::start(settings(&bootstrap));
+    wait_until("it is taken at first", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    processor.stop().unwrap();
+    let event = support::events(&bootstrap).pop().unwrap();
+    let bytes = event.value.len() + event.key.map_or(0, |key| key.len());
+
+    // As often as the batches must be halved until the record is alone, and once more.
+    let limits = std::iter::successors(Some(1_048_588_usize), |limit| Some(limit / 2));
+    let refusals = limits.take_while(|limit| *limit > bytes).count() + 1;
+    let errors = vec![RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; refusals];
+    support::feed_values(&bootstrap, &mut fed, &[support::large_message()]);
+    cluster
+        .mock()
+        .request_errors(RDKafkaApiKey::Produce, &errors);
+    let processor = Processor::start(settings(&bootstrap));
+    wait_until("it is a dead letter", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    feed(&bootstrap, &mut fed, 8);
+    wait_until("all is committed", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    processor.stop().unwrap();
+    let letters = support::read(&bootstrap, DEAD_LETTERS);
+    let too_large: Vec<_> = letters
+        .iter()
+        .filter(|letter| letter.header("netsieve.reason") == Some("event_too_large"))
+        .map(Record::rejected_origin)
+        .collect();
+    let origin = (1, 0, 0);
+    assert_eq!(too_large, [origin]);
+    assert!(fed.good.remove(&origin) && fed.bad.insert(origin));
+    assert_complete(&bootstrap, &fed);
+}
+
+#[test]
+fn records_that_were_deleted_unread_stop_the_run_or_are_passed_over() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    support::commit(&bootstrap, 0, 1);
+    // More than the embedded broker retains of one partition.
+    let mut fed = Fed::default();
+    let filler = filler(200_000);
+    for _ in 0..40 {
+        fed.next_partition = 0;
+        support::feed_values(&bootstrap, &mut fed, std::slice::from_ref(&filler));
+    }
+    let mut settings = settings(&bootstrap);
+    let error = Processor::start(settings.clone()).join().unwrap_err();
+    let KafkaError::DataLoss { offset: 1, low, .. } = error else {
+        panic!("{error}");
+    };
+    assert!(low > 1);
+    settings.on_data_loss = OnDataLoss::Continue;
+    let processor = Processor::start(settings);
+    wait_until("all that is left is committed", || {
+        support::committed(&bootstrap)[0] == fed.ends()[0]
+    });
+    let summary = processor.stop().unwrap();
+    assert_eq!(summary.messages, (fed.ends()[0] - low).unsigned_abs());
+}
+
+#[test]
+fn the_brake_pauses_when_nearly_all_is_rejected() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    let mut settings = settings(&bootstrap);
+    settings.brake = BrakeSettings {
+        window: 10,
+        max_rejected_share: 0.5,
+        action: BrakeAction::Pause,
+        pause_for: Duration::from_secs(3_600),
+    };
+    let processor = Processor::start(settings);
+    support::feed_values(&bootstrap, &mut fed, &vec![b"{".to_vec(); 30]);
+    wait_until("the brake holds the worker", || {
+        processor.states() == [State::Braked]
+    });
+    let reason = processor.status.ready().unwrap_err();
+    assert!(reason.contains("brake"), "{reason}");
+    let summary = processor.stop().unwrap();
+    assert_eq!(summary.messages, 10, "it stops at once");
+    let letters = support::read(&bootstrap, DEAD_LETTERS);
+    assert_eq!(letters.len(), 10, "and nothing of them is lost");
+    assert_eq!(support::committed(&bootstrap).iter().sum::<i64>(), 10);
+}
+
+#[test]
+fn a_topic_that_is_not_there_is_named() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    type Change = fn(&mut netsieve::kafka::KafkaSettings);
+    let cases: [(&str, Change); 3] = [
+        ("source", |settings| {
+            settings.sources = vec!["none".to_owned()]
+        }),
+        ("output", |settings| settings.outputs[1] = "none".to_owned()),
+        ("dead-letter", |settings| {
+            settings.dead_letters = "none".to_owned()
+        }),
+    ];
+    for (role, change) in cases {
+        let mut settings = settings(&bootstrap);
+        change(&mut settings);
+        let error = Processor::start(settings).join().unwrap_err();
+        let KafkaError::MissingTopic {
+            topic, role: of, ..
+        } = &error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!((topic.as_str(), *of), ("none", role));
+        assert!(!error.to_string().contains('\n'));
+    }
+}
+
+#[test]
+fn a_pattern_reads_what_matches_and_never_what_is_written() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    feed(&bootstrap, &mut fed, 20);
+    let mut settings = settings(&bootstrap);
+    settings.sources = vec![format!("^{SOURCE}.*")];
+    let error = Processor::start(settings.clone()).join().unwrap_err();
+    assert!(matches!(error, KafkaError::Loop { .. }), "{error}");
+    settings.sources = vec![format!("^{SOURCE}$")];
+    let processor = Processor::start(settings);
+    wait_until("all is committed", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    processor.stop().unwrap();
+    assert_complete(&bootstrap, &fed);
+    assert!(!support::read(&bootstrap, OUTPUT).is_empty());
+    assert!(!support::read(&bootstrap, LISTENERS).is_empty());
+}
