@@ -13,11 +13,9 @@ pub struct Internal {
     ranges: Vec<(u128, u128)>,
 }
 
-/// A name in `networks.internal` that is none.
+/// An entry of `networks.internal` that names no network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "networks.internal: {entry:?} {problem}; give a CIDR such as 10.0.0.0/8, or the name of a scope such as private"
-)]
+#[error("{entry:?} {problem}")]
 pub struct InvalidNetwork {
     /// The entry at fault.
     pub entry: String,
@@ -74,7 +72,7 @@ impl Internal {
         });
     }
 
-    /// Whether an address is internal. Its scope is asked for only where it is needed.
+    /// Whether an address of that scope is internal.
     pub(super) fn holds(&self, ip: IpAddr, scope: Scope) -> bool {
         self.scopes & bit(scope) != 0 || (!self.ranges.is_empty() && self.in_ranges(ip))
     }
@@ -113,7 +111,9 @@ fn range(entry: &str) -> Result<(u128, u128), &'static str> {
         Some((ip, length)) => (ip, Some(length)),
         None => (entry, None),
     };
-    let ip: IpAddr = ip.parse().map_err(|_| "is neither")?;
+    let ip: IpAddr = ip
+        .parse()
+        .map_err(|_| "is neither a prefix nor the name of a scope")?;
     let bits: u32 = if ip.is_ipv4() { 32 } else { 128 };
     let length = match length {
         None => bits,
@@ -217,9 +217,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (entry, problem) in [
-            ("intranet", "is neither"),
-            ("", "is neither"),
-            ("10.0.0/8", "is neither"),
+            ("intranet", "is neither a prefix nor the name of a scope"),
+            ("", "is neither a prefix nor the name of a scope"),
+            ("10.0.0/8", "is neither a prefix nor the name of a scope"),
             ("10.0.0.0/", "has no prefix length"),
             ("10.0.0.0/+8", "has no prefix length"),
             ("10.0.0.0/999", "has a prefix longer than the address"),
