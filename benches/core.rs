@@ -8,6 +8,8 @@
 //!
 //! `cargo bench --bench core [-- ROUNDS]`
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -295,7 +297,7 @@ fn message(records: usize) -> server::NetworkConnectionIngestionMessage {
             },
             protocol: if ipv6 { "tcp,ipv6" } else { "tcp,ipv4" }.to_owned(),
             state: if listener { "LISTENING" } else { "ESTABLISHED" }.to_owned(),
-            process_id: 600 + index as u32 % 9_000,
+            process_id: u32::try_from(600 + index % 9_000).expect("a few thousand"),
             process_name: programs[index % programs.len()].to_owned(),
             service: String::new(),
         }
