@@ -75,9 +75,7 @@ fn the_contracts_own_example_comes_out_as_an_event() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     let [event] = run.lines().try_into().unwrap();
     assert_eq!(event["kind"], "connection");
-    let end = |ip: &str, port: u16| {
-        json!({ "ip": ip, "port": port, "scope": "private", "global": false })
-    };
+    let end = |ip: &str, port: u16| json!({ "ip": ip, "port": port, "scope": "private", "global": false });
     assert_eq!(event["local"], end("172.16.111.218", 52_279));
     let mut web = end("172.16.111.171", 80);
     web["service"] = "http".into();
