@@ -53,6 +53,8 @@ fn main() {
         case.measure_without(enrichment.name(), without, rounds);
     }
     case.measure_without("all of them", Enrichments::NONE, rounds);
+    let case = Case::new(1, false);
+    case.measure_without("all, one record", Enrichments::NONE, rounds);
 }
 
 struct Case {
@@ -184,9 +186,12 @@ impl Case {
                 black_box(out.events().len());
             })
         };
-        let differences = (0..rounds).map(|_| run(&self.settings) - run(&without));
-        let [_, median, _] = spread(differences);
-        println!("{what:<16}{:>9.0}", median / self.records as f64);
+        // The fastest turn of each side: what a neighbour on the machine takes is in the others.
+        let turns = (0..rounds).map(|_| (run(&self.settings), run(&without)));
+        let (with, without) = turns.fold((f64::MAX, f64::MAX), |(with, without), turn| {
+            (with.min(turn.0), without.min(turn.1))
+        });
+        println!("{what:<16}{:>9.0}", (with - without) / self.records as f64);
     }
 
     fn floor(&self, encoded: &mut Vec<u8>) {
