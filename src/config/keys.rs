@@ -250,7 +250,7 @@ pub const KEYS: &[Key] = &[
         "networks.internal",
         Form::Texts,
         r#"["private", "unique_local", "loopback", "link_local"]"#,
-        "The networks that are yours, for `direction.perimeter`: prefixes such as `198.51.100.0/24`, and names of scopes as [events.md](events.md) lists them.",
+        "The networks that are yours, for `direction.perimeter`: prefixes such as `198.51.100.0/24`, and names of scopes as `docs/events.md` lists them.",
     ),
     key(
         "enrich.disable",
