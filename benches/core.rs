@@ -6,7 +6,7 @@
 //! sides take turns, and each pair of turns gives a ratio, so that a noisy machine troubles both
 //! alike.
 //!
-//! `cargo bench --bench core [-- ROUNDS]`
+//! `cargo bench --bench core [-- ROUNDS [RECORDS]]`
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
@@ -26,8 +26,9 @@ const TURN: Duration = Duration::from_millis(40);
 const DEFAULT_ROUNDS: usize = 25;
 
 fn main() {
-    let rounds = std::env::args().find_map(|argument| argument.parse().ok());
-    let rounds = rounds.unwrap_or(DEFAULT_ROUNDS);
+    let mut numbers = std::env::args().filter_map(|argument| argument.parse::<usize>().ok());
+    let rounds = numbers.next().unwrap_or(DEFAULT_ROUNDS);
+    let only = numbers.next();
     println!("core against its codec floor: ns and allocations a record, {rounds} rounds");
     println!(
         "{:<9}{:>9}{:>7}{:>7}{:>9}{:>9}{:>24}{:>14}",
@@ -40,7 +41,7 @@ fn main() {
         "ratio (min median max)",
         "allocations"
     );
-    for records in [1, 20, 1_000, 10_000] {
+    for records in only.map_or(vec![1, 20, 1_000, 10_000], |records| vec![records]) {
         for json in [false, true] {
             Case::new(records, json).measure(rounds);
         }

@@ -6,9 +6,9 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use netsieve::kafka::KafkaError;
 use netsieve::kafka::settings::{BrakeAction, BrakeSettings, OnDataLoss};
 use netsieve::kafka::status::State;
+use netsieve::kafka::{KafkaError, KafkaSettings};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use support::{
     DEAD_LETTERS, Fed, LISTENERS, OUTPUT, PARTITIONS, Processor, Record, SOURCE, cluster, feed,
@@ -334,18 +334,19 @@ fn the_brake_pauses_when_nearly_all_is_rejected() {
     assert_eq!(support::committed(&bootstrap).iter().sum::<i64>(), 10);
 }
 
+type Change = fn(&mut KafkaSettings);
+
 #[test]
 fn a_topic_that_is_not_there_is_named() {
     let cluster = cluster();
     let bootstrap = cluster.bootstrap_servers();
-    type Change = fn(&mut netsieve::kafka::KafkaSettings);
     let cases: [(&str, Change); 3] = [
         ("source", |settings| {
-            settings.sources = vec!["none".to_owned()]
+            settings.sources = vec!["none".to_owned()];
         }),
         ("output", |settings| settings.outputs[1] = "none".to_owned()),
         ("dead-letter", |settings| {
-            settings.dead_letters = "none".to_owned()
+            settings.dead_letters = "none".to_owned();
         }),
     ];
     for (role, change) in cases {

@@ -142,20 +142,19 @@ impl Member {
     /// it came from was given away meanwhile: its next owner will do it all again.
     pub(super) fn deliver(&mut self, mut record: Record<'_>) -> Result<bool, Trouble> {
         let ticket = record.ticket;
-        if !self.tracker.await_delivery(ticket) {
-            return Ok(false);
-        }
-        loop {
+        while self.tracker.owns(ticket) {
             record = match self.delivery.send(record) {
-                Ok(()) => return Ok(true),
+                Ok(()) => {
+                    // Reports are taken in on this thread, so that none came before.
+                    self.tracker.await_delivery(ticket);
+                    return Ok(true);
+                }
                 Err(Refused::Failed(failure)) => return Err(Trouble::Delivery(failure)),
                 Err(Refused::Full(record)) => record,
             };
             self.wait_for_room()?;
-            if !self.tracker.owns(ticket) {
-                return Ok(false);
-            }
         }
+        Ok(false)
     }
 
     /// The input was handed on whole.
@@ -259,12 +258,14 @@ impl Member {
             self.lag.update(&statistics, &self.tracker, now_ms());
             lag::show_client(&statistics, &worker, "consumer");
             let partitions = self.lag.partitions().to_vec();
-            let joined = statistics
-                .cgrp
-                .is_some_and(|group| group.join_state == "steady");
+            let group = statistics.cgrp.as_ref();
+            let is_member = group.is_some_and(|of| of.state == "up" && of.join_state == "steady");
             self.setup.status().update(|now| {
                 now.partitions = partitions;
-                if joined && now.state == State::Starting {
+                if is_member {
+                    now.last_member = Instant::now();
+                }
+                if is_member && now.state == State::Starting {
                     now.state = State::Consuming;
                 }
             });

@@ -55,7 +55,7 @@ use worker::Worker;
 const LOOK: Duration = Duration::from_millis(20);
 /// How much longer than the shutdown's own limit a worker is waited for: a call into librdkafka
 /// may be under way.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Runs all workers until `shutdown` is requested or one of them fails; then all of them finish
 /// what is in work, commit and leave.

@@ -70,6 +70,8 @@ pub struct Snapshot {
     pub last_progress: Instant,
     /// When the worker's loop last came round.
     pub last_turn: Instant,
+    /// When the worker was last seen to be a member of its group.
+    pub last_member: Instant,
 }
 
 impl Snapshot {
@@ -112,6 +114,7 @@ impl Default for WorkerStatus {
                 partitions: Vec::new(),
                 last_progress: now,
                 last_turn: now,
+                last_member: now,
             }),
             counts: Counts::default(),
         }

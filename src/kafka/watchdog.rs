@@ -17,27 +17,37 @@ pub fn ready(worker: &Snapshot, now: Instant, stalled_after: Duration) -> Result
         State::Failed => return Err(why("failed")),
         State::Consuming | State::Waiting | State::Retrying => {}
     }
-    if worker.partitions.is_empty() {
-        return Ok(());
-    }
     let turn_age = now.saturating_duration_since(worker.last_turn);
     if turn_age > stalled_after {
         let seconds = turn_age.as_secs();
         return Err(format!("stalled: the worker hangs since {seconds} s"));
     }
+    let member_age = now.saturating_duration_since(worker.last_member);
+    if member_age > stalled_after {
+        let seconds = member_age.as_secs();
+        return Err(because(
+            format!("stalled: no member of the group since {seconds} s"),
+            worker,
+        ));
+    }
     let progress_age = now.saturating_duration_since(worker.last_progress);
     let lag = worker.lag();
     if lag > 0 && progress_age > stalled_after {
-        let mut reason = format!(
-            "stalled: {lag} records behind and no progress for {} s",
-            progress_age.as_secs()
-        );
-        if let Some(cause) = &worker.reason {
-            reason = format!("{reason} ({cause})");
-        }
-        return Err(reason);
+        let seconds = progress_age.as_secs();
+        return Err(because(
+            format!("stalled: {lag} records behind and no progress for {seconds} s"),
+            worker,
+        ));
     }
     Ok(())
+}
+
+/// Adds what the worker itself gives as the cause.
+fn because(reason: String, worker: &Snapshot) -> String {
+    match &worker.reason {
+        Some(cause) => format!("{reason} ({cause})"),
+        None => reason,
+    }
 }
 
 #[cfg(test)]
@@ -60,6 +70,7 @@ mod tests {
             }],
             last_progress: now,
             last_turn: now,
+            last_member: now,
         }
     }
 
@@ -67,7 +78,7 @@ mod tests {
     fn lag_without_progress_is_a_stall_and_the_cause_is_named() {
         let mut worker = worker(State::Retrying, Some(7));
         let later = worker.last_progress + LIMIT * 2;
-        worker.last_turn = later;
+        (worker.last_turn, worker.last_member) = (later, later);
         assert_eq!(ready(&worker, worker.last_progress + LIMIT, LIMIT), Ok(()));
         let reason = ready(&worker, later, LIMIT).unwrap_err();
         assert!(reason.contains("7 records behind"), "{reason}");
@@ -81,12 +92,24 @@ mod tests {
         for lag in [Some(0), None] {
             let mut worker = worker(State::Consuming, lag);
             let later = worker.last_progress + LIMIT * 2;
-            worker.last_turn = later;
+            (worker.last_turn, worker.last_member) = (later, later);
             assert_eq!(ready(&worker, later, LIMIT), Ok(()));
         }
         let mut spare = worker(State::Consuming, None);
         spare.partitions.clear();
-        assert_eq!(ready(&spare, spare.last_turn + LIMIT * 2, LIMIT), Ok(()));
+        let later = spare.last_progress + LIMIT * 2;
+        (spare.last_turn, spare.last_member) = (later, later);
+        assert_eq!(ready(&spare, later, LIMIT), Ok(()));
+    }
+
+    #[test]
+    fn a_worker_that_the_group_has_lost_is_stalled_though_it_owns_nothing() {
+        let mut worker = worker(State::Consuming, None);
+        worker.partitions.clear();
+        let later = worker.last_member + LIMIT * 2;
+        worker.last_turn = later;
+        let reason = ready(&worker, later, LIMIT).unwrap_err();
+        assert!(reason.contains("no member"), "{reason}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ const TAKE_BACK: Duration = Duration::from_secs(2);
 /// Longest poll while the worker waits for something else.
 const WAIT: Duration = Duration::from_millis(50);
 /// How long leaving the group may take at least, when the shutdown has used up its time.
-const LEAVE: Duration = Duration::from_secs(2);
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// A worker.
 pub(super) struct Worker {

@@ -93,10 +93,10 @@ metrics! {
         "Time that the core took for one source message."
     END_TO_END_SECONDS "netsieve_end_to_end_seconds" Histogram(END_TO_END_SECONDS_BOUNDS), Seconds []
         "Time from a source record's timestamp until all that came of it was acknowledged."
-    COMMITS "netsieve_offset_commits_total" Counter, Count ["outcome"]
-        "Offset commits, by outcome: success or failure."
+    COMMITS "netsieve_offset_commits_total" Counter, Count []
+        "Offset commits sent, each for all partitions that moved on."
     COMMITS_REPEATED "netsieve_offset_commits_repeated_total" Counter, Count []
-        "Commits of a partition's offset that were not confirmed within a second and sent again."
+        "Offsets of partitions that were not confirmed in time and were sent again."
     REBALANCES "netsieve_rebalances_total" Counter, Count ["kind"]
         "Changes of the assignment, by kind: assigned, revoked or lost."
     DELIVERY_FAILURES "netsieve_delivery_failures_total" Counter, Count ["topic"]
