@@ -240,7 +240,8 @@ proptest! {
     #[test]
     fn any_bytes_become_events_or_dead_letters(value: Vec<u8>) {
         let outcome = run(&input(&value, &[]), &settings(Format::Protobuf));
-        prop_assert!(outcome.records as usize + outcome.letters.len() >= outcome.events.len());
+        let letters = outcome.letters.len();
+        prop_assert!(usize::try_from(outcome.records)? + letters >= outcome.events.len());
         prop_assert!(outcome.records > 0 || outcome.letters.len() <= 1);
     }
 
@@ -272,7 +273,7 @@ proptest! {
         let of_letters = outcome.letters.iter().map(|letter| letter.index.expect("a record"));
         let mut indices: Vec<_> = of_events.chain(of_letters).collect();
         indices.sort_unstable();
-        prop_assert_eq!(indices, (0..message.data.len() as u32).collect::<Vec<_>>());
+        prop_assert_eq!(indices, (0..u32::try_from(message.data.len())?).collect::<Vec<_>>());
         let ids: std::collections::BTreeSet<_> = events.iter().map(|event| &event.event_id).collect();
         prop_assert_eq!(ids.len(), events.len());
     }
