@@ -14,6 +14,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use netsieve::pipeline::emit::Emitted;
+use netsieve::pipeline::enrich::{Enrich, Enrichment, Enrichments};
 use netsieve::pipeline::message::Input;
 use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
@@ -40,11 +41,21 @@ fn main() {
         "ratio (min median max)",
         "allocations"
     );
-    for records in only.map_or(vec![1, 20, 1_000], |records| vec![records]) {
+    for records in only.map_or(vec![1, 20, 1_000, 10_000], |records| vec![records]) {
         for json in [false, true] {
             Case::new(records, json).measure(rounds);
         }
     }
+    println!("each enrichment: ns a record that the core with all of them costs more than without");
+    let case = Case::new(1_000, false);
+    for enrichment in Enrichment::ALL {
+        let mut without = Enrichments::ALL;
+        without.remove(*enrichment);
+        case.measure_without(enrichment.name(), without, rounds);
+    }
+    case.measure_without("all of them", Enrichments::NONE, rounds);
+    let case = Case::new(1, false);
+    case.measure_without("all, one record", Enrichments::NONE, rounds);
 }
 
 struct Case {
@@ -159,6 +170,31 @@ impl Case {
         );
     }
 
+    /// What the core costs more than with those enrichments alone, their part of the output
+    /// included.
+    fn measure_without(&self, what: &str, enabled: Enrichments, rounds: usize) {
+        let mut without = self.settings.clone();
+        without.enrich.enabled = enabled;
+        let (mut workspace, mut out) = (Workspace::default(), Emitted::default());
+        let mut run = |settings: &Settings| {
+            turn(&mut || {
+                process(
+                    &input(black_box(&self.value)),
+                    settings,
+                    &mut workspace,
+                    &mut out,
+                );
+                black_box(out.events().len());
+            })
+        };
+        // The fastest turn of each side: what a neighbour on the machine takes is in the others.
+        let turns = (0..rounds).map(|_| (run(&self.settings), run(&without)));
+        let (with, without) = turns.fold((f64::MAX, f64::MAX), |(with, without), turn| {
+            (with.min(turn.0), without.min(turn.1))
+        });
+        println!("{what:<16}{:>9.0}", (with - without) / self.records as f64);
+    }
+
     fn floor(&self, encoded: &mut Vec<u8>) {
         if self.json {
             let message: derived::Message =
@@ -211,6 +247,7 @@ fn settings() -> Settings {
         format: SourceFormat::Auto,
         reject: netsieve::pipeline::code::Warnings::NONE,
         limits: Limits::default(),
+        enrich: Enrich::default(),
         outputs: vec![
             output(&[Kind::Connection, Kind::Idle]),
             output(&[Kind::Listener]),
