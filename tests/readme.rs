@@ -27,7 +27,7 @@ fn the_example_comes_out_as_it_stands_there() {
     // 2026-11-24T08:52:00Z, shortly after the example was sent.
     input.timestamp_ms = Some(1_795_510_320_000);
     let outcome = run(&input, &settings(Format::Json));
-    assert_eq!((outcome.events.len(), outcome.letters.len()), (1, 1));
+    assert_eq!((outcome.events.len(), outcome.letters.len()), (2, 1));
 
     let event: Value = serde_json::from_slice(&outcome.events[0]).expect("events are JSON");
     let shown: Value = serde_json::from_str(example("event")).expect("it is JSON");
