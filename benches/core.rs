@@ -31,30 +31,33 @@ fn main() {
     let only = numbers.next();
     println!("core against its codec floor: ns and allocations a record, {rounds} rounds");
     println!(
-        "{:<9}{:>9}{:>7}{:>7}{:>9}{:>9}{:>24}{:>14}",
+        "{:<9}{:<9}{:>8}{:>6}{:>6}{:>7}{:>6}{:>18}{:>10}",
         "input",
+        "enriched",
         "records",
         "in B",
         "out B",
         "floor",
         "core",
-        "ratio (min median max)",
-        "allocations"
+        "ratio min/med/max",
+        "allocs"
     );
-    for records in only.map_or(vec![1, 20, 1_000, 10_000], |records| vec![records]) {
-        for json in [false, true] {
-            Case::new(records, json).measure(rounds);
+    for (enrichments, enabled) in [("none", Enrichments::NONE), ("all", Enrichments::ALL)] {
+        for records in only.map_or(vec![1, 20, 1_000, 10_000], |records| vec![records]) {
+            for json in [false, true] {
+                Case::new(records, json, enabled).measure(enrichments, rounds);
+            }
         }
     }
     println!("each enrichment: ns a record that the core with all of them costs more than without");
-    let case = Case::new(1_000, false);
+    let case = Case::new(1_000, false, Enrichments::ALL);
     for enrichment in Enrichment::ALL {
         let mut without = Enrichments::ALL;
         without.remove(*enrichment);
         case.measure_without(enrichment.name(), without, rounds);
     }
     case.measure_without("all of them", Enrichments::NONE, rounds);
-    let case = Case::new(1, false);
+    let case = Case::new(1, false, Enrichments::ALL);
     case.measure_without("all, one record", Enrichments::NONE, rounds);
 }
 
@@ -103,14 +106,15 @@ mod derived {
 }
 
 impl Case {
-    fn new(records: usize, json: bool) -> Self {
+    fn new(records: usize, json: bool, enabled: Enrichments) -> Self {
         let message = message(records);
         let value = if json {
             json_text(&message)
         } else {
             message.encode_to_vec()
         };
-        let settings = settings();
+        let mut settings = settings();
+        settings.enrich.enabled = enabled;
         let mut out = Emitted::default();
         process(
             &input(&value),
@@ -132,7 +136,7 @@ impl Case {
         }
     }
 
-    fn measure(&self, rounds: usize) {
+    fn measure(&self, enrichments: &str, rounds: usize) {
         let mut workspace = Workspace::default();
         let mut out = Emitted::default();
         let mut core = || {
@@ -158,8 +162,9 @@ impl Case {
         let [min, median, max] = spread(turns.iter().map(|(floor, core)| core / floor));
         let allocations = allocation_counter::measure(&mut core).count_total;
         println!(
-            "{:<9}{:>9}{:>7}{:>7}{:>9.0}{:>9.0}{:>24}{:>14.3}",
+            "{:<9}{:<9}{:>8}{:>6}{:>6}{:>7.0}{:>6.0}{:>18}{:>10.3}",
             if self.json { "json" } else { "protobuf" },
+            enrichments,
             self.records,
             self.value.len() / self.records,
             self.events.iter().map(Message::encoded_len).sum::<usize>() / self.records,
