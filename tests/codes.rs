@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use common::{Letter, Outcome, input, run, settings};
-use netsieve::pipeline::code::{Level, Rejection, Warning};
+use netsieve::pipeline::code::{Level, Reason, Rejection, Warning};
+use netsieve::pipeline::emit::Emitted;
 use netsieve::pipeline::settings::{Format, Limits, Settings};
+use netsieve::pipeline::{Workspace, process};
 use serde_json::{Value, json};
 
 /// The example of the data type's own definition: an odd data type, `automated` as a number,
@@ -318,4 +320,56 @@ fn a_dead_letter_too_large_for_its_topic_is_cut() {
         Some(whole.len().to_string().into_bytes()),
     );
     assert!(letter.headers.contains(&truncated));
+}
+
+#[test]
+fn headers_and_key_go_where_a_dead_letter_has_no_room_for_them() {
+    let value = of_row(&json!({ "protocol": null }));
+    let large = "x".repeat(2_000);
+    let headers = [("large", Some(large.as_bytes()))];
+    for (key, keeps_key) in [("key", true), (large.as_str(), false)] {
+        let mut settings = settings(Format::Json);
+        settings.dead_letter_max_bytes = 1_500;
+        let mut input = input(&value, &headers);
+        input.key = Some(key.as_bytes());
+        let mut out = Emitted::default();
+        process(&input, &settings, &mut Workspace::default(), &mut out);
+        let letter = out.dead_letters().next().expect("it is rejected");
+        assert_eq!(letter.key(&input), keeps_key.then_some(key.as_bytes()));
+        assert!(letter.headers(&input).all(|(name, _)| name != "large"));
+        let names: Vec<_> = letter.headers(&input).map(|(name, _)| name).collect();
+        assert!(names.contains(&"netsieve.truncated") && names.contains(&"netsieve.reason"));
+        assert!(!out.dead_letter_value(letter).is_empty());
+        let size: usize = letter
+            .headers(&input)
+            .map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len))
+            .sum();
+        let size = size + out.dead_letter_value(letter).len();
+        assert!(size + letter.key(&input).map_or(0, <[u8]>::len) <= 1_500);
+    }
+}
+
+#[test]
+fn a_replayed_record_keeps_its_ordinal_when_its_message_is_rejected() {
+    let headers: [(&str, Option<&[u8]>); 1] = [("netsieve.ordinal", Some(b"5"))];
+    let outcome = run(&input(br#"{"data":[]}"#, &headers), &settings(Format::Json));
+    let ordinal = ("netsieve.ordinal".to_owned(), Some(b"5".to_vec()));
+    assert!(outcome.letters[0].headers.contains(&ordinal));
+}
+
+#[test]
+fn a_promoted_code_counts_at_the_level_that_it_rejected() {
+    let code = Warning::UnknownFields;
+    let mut settings = settings(Format::Json);
+    settings.reject.add(code);
+    let (mut out, mut workspace) = (Emitted::default(), Workspace::default());
+    let record = of_row(&json!({ "uid": 0 }));
+    let whole = of_metadata(&json!({ "uid": 0 }));
+    for value in [&record, &whole, &whole] {
+        process(&input(value, &[]), &settings, &mut workspace, &mut out);
+    }
+    let reason = Reason::Promoted(code);
+    assert_eq!(out.tally.rejected_at(Level::Record, reason), 1);
+    assert_eq!(out.tally.rejected_at(Level::Message, reason), 2);
+    assert_eq!(out.tally.rejected(reason), 3);
 }

@@ -3,7 +3,9 @@
 mod common;
 
 use common::{Outcome, input, run, settings};
+use netsieve::pipeline::emit::Emitted;
 use netsieve::pipeline::settings::Format;
+use netsieve::pipeline::{Workspace, process, process_in_portions};
 use netsieve::proto::server;
 use prost::Message;
 
@@ -85,13 +87,90 @@ fn values_that_are_no_message() {
 #[test]
 fn a_truncated_protobuf_message_is_a_dead_letter_wherever_it_is_cut() {
     let value = protobuf(3).encode_to_vec();
+    // At the end of the metadata or of a record the rest is a shorter valid message.
+    let whole_records = |end| {
+        let complete = |records: &usize| protobuf(*records).encoded_len() == end;
+        (0..3).find(complete)
+    };
     for end in 1..value.len() {
         let outcome = outcome(&value[..end]);
-        let whole = outcome.letters.iter().any(|letter| letter.index.is_none());
-        // At the end of the metadata or of a record the rest is a shorter valid message.
-        let shorter = outcome.letters.is_empty() && outcome.records < 3;
-        assert!(whole || shorter, "cut at {end}");
+        if let Some(records) = whole_records(end) {
+            let counts = (outcome.events.len(), outcome.letters.len());
+            assert_eq!(counts, (records, 0), "cut at {end}");
+        } else {
+            assert_eq!(outcome.events.len(), 0, "cut at {end}");
+            assert_eq!(outcome.letters.len(), 1, "cut at {end}");
+            assert_eq!(outcome.letters[0].index, None, "cut at {end}");
+        }
     }
+}
+
+#[test]
+fn what_is_repeated_for_each_record_is_bounded() {
+    let mut occurrences = protobuf(2).encode_to_vec();
+    occurrences.extend([0x0A, 0x00].repeat(100_000));
+    assert_eq!(whole(&occurrences), "message_too_large");
+    let mut framed = vec![0, 0, 0, 0, 7];
+    framed.extend([0x80, 0x89, 0x7A]); // a count of 1,000,000 indexes
+    framed.extend([0].repeat(1_000_000));
+    framed.extend(protobuf(1).encode_to_vec());
+    assert_eq!(whole(&framed), "unknown_format");
+}
+
+#[test]
+fn a_message_that_repeats_large_metadata_comes_out_in_portions() {
+    const PORTION_BYTES: usize = 1 << 20;
+    let mut message = protobuf(2_000);
+    let metadata = message.metadata.as_mut().expect("it is there");
+    metadata.source = "s".repeat(60_000);
+    message.data[7].protocol.clear();
+    let value = message.encode_to_vec();
+    let (input, settings) = (input(&value, &[]), settings(Format::Protobuf));
+
+    let mut whole = Emitted::default();
+    process(&input, &settings, &mut Workspace::default(), &mut whole);
+    let events = |out: &Emitted| -> Vec<_> { out.events().map(|of| of.value.to_vec()).collect() };
+
+    let (mut portions, mut largest, mut letters) = (Vec::new(), 0, 0);
+    let mut take = |out: &Emitted| {
+        largest = largest.max(out.events().map(|of| of.value.len()).sum());
+        letters += out.dead_letters().len();
+        portions.extend(events(out));
+        true
+    };
+    let mut out = Emitted::default();
+    let mut workspace = Workspace::default();
+    assert!(process_in_portions(
+        &input,
+        &settings,
+        &mut workspace,
+        &mut out,
+        PORTION_BYTES,
+        &mut take,
+    ));
+    take(&out);
+    assert!(largest < 2 * PORTION_BYTES, "{largest} bytes at once");
+    assert_eq!(letters, 1);
+    assert!(
+        portions == events(&whole),
+        "nothing is lost or changed on the way"
+    );
+    assert_eq!(out.tally, whole.tally);
+
+    let mut calls = 0;
+    let mut stop = |_: &Emitted| {
+        calls += 1;
+        false
+    };
+    assert!(!process_in_portions(
+        &input,
+        &settings,
+        &mut workspace,
+        &mut out,
+        PORTION_BYTES,
+        &mut stop,
+    ));
+    assert_eq!(calls, 1);
 }
 
 #[test]

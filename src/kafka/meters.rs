@@ -8,7 +8,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use super::status::Counts;
 use crate::observe::logs::RateLimited;
 use crate::observe::metrics as names;
-use crate::pipeline::code::{Reason, Rejection, Warning};
+use crate::pipeline::code::{Level, Reason, Warning};
 use crate::pipeline::emit::Tally;
 
 /// So many lines of each reason go to the log in a window; the others are summed up at its end.
@@ -110,13 +110,10 @@ impl Meters {
                 "rejected and not logged one by one"
             );
         }
-        for reason in Reason::all() {
-            let count = tally.rejected(reason) - before.rejected(reason);
+        let levels = Level::ALL.iter().copied();
+        for (level, reason) in levels.flat_map(|level| Reason::all().map(move |of| (level, of))) {
+            let count = tally.rejected_at(level, reason) - before.rejected_at(level, reason);
             if count > 0 {
-                let level = match reason {
-                    Reason::Rejection(code) => code.level(),
-                    Reason::Promoted(code) => code.level(),
-                };
                 let labels = [("level", level.name()), ("reason", reason.name())];
                 counter!(names::REJECTS, &labels).increment(count);
                 if self.log.admit(reason.name(), count, now) {
@@ -158,16 +155,13 @@ pub struct Summary {
 impl Summary {
     /// The summary of one worker.
     pub(super) fn of(tally: &Tally, produced: u64) -> Self {
-        let reasons = Rejection::ALL.iter().copied().map(Reason::Rejection);
-        let promoted = Warning::ALL.iter().copied().map(Reason::Promoted);
         Self {
             messages: tally.messages,
             records: tally.records,
             rejected_messages: tally.rejected_messages,
             rejected_records: tally.rejected_records,
             produced,
-            rejects: reasons
-                .chain(promoted)
+            rejects: Reason::all()
                 .map(|reason| (reason.name(), tally.rejected(reason)))
                 .filter(|(_, count)| *count > 0)
                 .collect(),

@@ -49,7 +49,7 @@ pub(super) fn hand_on(
         let is_null = letter.record.is_none() && message.payload().is_none();
         let record = Record {
             topic: &topics.dead_letters,
-            key: message.key(),
+            key: letter.key(input),
             value: (!is_null).then_some(value),
             timestamp_ms: input.timestamp_ms,
             headers,

@@ -15,6 +15,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// Both levels.
+    pub const ALL: &[Self] = &[Self::Message, Self::Record];
+
     /// The level's name in dead letters and metrics: `message` or `record`.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,9 +1,9 @@
 //! Dead letters: what was rejected, as a message that can be produced again as it stands, with
 //! headers that say where it was, why it was rejected, and how it may be found again.
 
-use super::code::Rejection;
+use super::code::{Level, Rejection};
 use super::decode::rebuild;
-use super::emit::{DeadLetter, Emitted, RejectedRecord};
+use super::emit::{DeadLetter, Emitted, Keeps, RejectedRecord};
 use super::message::{Envelope, Header, Input};
 use super::reject::Reject;
 use super::settings::Settings;
@@ -65,12 +65,24 @@ impl DeadLetter {
     /// The headers of the dead letter: the source message's own, then netsieve's. Headers of
     /// netsieve's names that the source already had are replaced.
     pub fn headers<'a>(&'a self, input: &Input<'a>) -> impl Iterator<Item = Header<'a>> {
-        let kept = input.headers.iter().copied();
+        let kept: &[Header<'a>] = match self.keeps {
+            Keeps::All => input.headers,
+            Keeps::Key | Keeps::Nothing => &[],
+        };
+        let kept = kept.iter().copied();
         kept.filter(|(name, _)| !HEADER_NAMES.contains(name)).chain(
             self.headers
                 .iter()
                 .map(|(name, value)| (*name, Some(value.as_bytes()))),
         )
+    }
+
+    /// The key of the dead letter: the source message's own.
+    pub fn key<'a>(&self, input: &Input<'a>) -> Option<&'a [u8]> {
+        match self.keeps {
+            Keeps::All | Keeps::Key => input.key,
+            Keeps::Nothing => None,
+        }
     }
 }
 
@@ -117,12 +129,17 @@ fn push(
     record: Option<RejectedRecord>,
     start: usize,
 ) {
-    out.tally.count_rejection(reject.reason);
+    let level = match record {
+        None => Level::Message,
+        Some(_) => Level::Record,
+    };
+    out.tally.count_rejection(level, reject.reason);
     let mut letter = DeadLetter {
         headers: headers(input, &reject, record),
         reject,
         record,
         truncated_from: None,
+        keeps: Keeps::All,
         value: start..out.bytes.len(),
     };
     truncate(&mut letter, input, settings.dead_letter_max_bytes);
@@ -134,15 +151,25 @@ fn push(
 }
 
 /// Cuts the value to what fits beside key and headers; the headers say where the original is.
+/// Where even these are too large, the source message's headers go, and then its key.
 fn truncate(letter: &mut DeadLetter, input: &Input<'_>, max_bytes: usize) {
     let whole = letter.value.len();
-    if record_bytes(input.key, whole, letter.headers(input)) <= max_bytes {
+    let size = |letter: &DeadLetter, value_len| {
+        record_bytes(letter.key(input), value_len, letter.headers(input))
+    };
+    if size(letter, whole) <= max_bytes {
         return;
     }
     letter.truncated_from = Some(whole);
     letter.headers.push((TRUNCATED_HEADER, whole.to_string()));
-    let rest = record_bytes(input.key, 0, letter.headers(input));
-    letter.value.end = letter.value.start + max_bytes.saturating_sub(rest).min(whole);
+    for keeps in [Keeps::All, Keeps::Key, Keeps::Nothing] {
+        letter.keeps = keeps;
+        if size(letter, 0) <= max_bytes {
+            break;
+        }
+    }
+    let room = max_bytes.saturating_sub(size(letter, 0));
+    letter.value.end = letter.value.start + room.min(whole);
 }
 
 fn headers(
@@ -171,6 +198,10 @@ fn headers(
         headers.push(("netsieve.record_index", record.index.to_string()));
         headers.push(("netsieve.record_count", record.count.to_string()));
         headers.push((ORDINAL_HEADER, record.ordinal.to_string()));
+    } else if let Some(ordinal) = numeric_header(input, ORDINAL_HEADER) {
+        // A replayed record whose message is now rejected as a whole: its place is kept for the
+        // next replay.
+        headers.push((ORDINAL_HEADER, ordinal.to_string()));
     }
     headers.push((ATTEMPT_HEADER, attempt.to_string()));
     headers.push(("netsieve.version", env!("CARGO_PKG_VERSION").to_owned()));

@@ -3,11 +3,12 @@
 
 use std::ops::Range;
 
-use super::code::{Reason, Rejection, Warning, Warnings};
+use super::code::{Level, Reason, Rejection, Warning, Warnings};
 use super::dead_letter::header_bytes;
 use super::message::{Header, Input};
 use super::reject::Reject;
 use super::settings::Format;
+use super::{HandOn, MAX_KEPT_BYTES};
 
 /// Events and dead letters of one message. It is reused: [`Emitted::clear`] forgets them and
 /// keeps the memory.
@@ -49,9 +50,22 @@ pub struct DeadLetter {
     pub record: Option<RejectedRecord>,
     /// The size that the value had before it was cut to what the topic takes.
     pub truncated_from: Option<usize>,
+    /// What it still has of the source message beside the value.
+    pub(super) keeps: Keeps,
     /// The headers that netsieve adds.
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) value: Range<usize>,
+}
+
+/// What a dead letter keeps of the source message beside the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// Key and headers.
+    All,
+    /// The key; the headers alone were too large.
+    Key,
+    /// Neither; the key alone was too large.
+    Nothing,
 }
 
 /// Which record of a message was rejected.
@@ -68,9 +82,20 @@ pub struct RejectedRecord {
 impl Emitted {
     /// Forgets events and dead letters, keeps the tally and the memory.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.events.clear();
-        self.dead_letters.clear();
+        clear(&mut self.bytes);
+        clear(&mut self.events);
+        clear(&mut self.dead_letters);
+    }
+
+    /// Hands itself on and forgets it all, once it has that many bytes. False when that was to
+    /// stop.
+    pub(super) fn hand_on_from(&mut self, bytes: usize, hand_on: HandOn<'_>) -> bool {
+        if self.bytes.len() < bytes {
+            return true;
+        }
+        let goes_on = hand_on(self);
+        self.clear();
+        goes_on
     }
 
     /// The events, in the order of their records.
@@ -86,7 +111,8 @@ impl Emitted {
         })
     }
 
-    /// The dead letters, in the order of their records.
+    /// The dead letters: first those of records that could not be read, then those of records
+    /// that were refused afterwards, each in the order of the records.
     pub fn dead_letters(&self) -> impl ExactSizeIterator<Item = &DeadLetter> {
         self.dead_letters.iter()
     }
@@ -98,6 +124,15 @@ impl Emitted {
 
     fn slice(&self, range: &Range<usize>) -> &[u8] {
         self.bytes.get(range.clone()).unwrap_or_default()
+    }
+}
+
+/// Clears a buffer, and gives its memory back where it is much.
+fn clear<T>(buffer: &mut Vec<T>) {
+    if buffer.capacity() * size_of::<T>() > MAX_KEPT_BYTES {
+        *buffer = Vec::new();
+    } else {
+        buffer.clear();
     }
 }
 
@@ -142,7 +177,7 @@ pub struct Tally {
     /// Dead letters whose value was cut to what the topic takes.
     pub truncated: u64,
     rejections: [u64; Rejection::ALL.len()],
-    promoted: [u64; Warning::ALL.len()],
+    promoted: [[u64; Warning::ALL.len()]; Level::ALL.len()],
     warnings: [u64; Warning::ALL.len()],
 }
 
@@ -156,7 +191,7 @@ impl Default for Tally {
             unrouted: 0,
             truncated: 0,
             rejections: [0; Rejection::ALL.len()],
-            promoted: [0; Warning::ALL.len()],
+            promoted: [[0; Warning::ALL.len()]; Level::ALL.len()],
             warnings: [0; Warning::ALL.len()],
         }
     }
@@ -165,9 +200,19 @@ impl Default for Tally {
 impl Tally {
     /// How often a reason rejected a message or a record.
     pub fn rejected(&self, reason: Reason) -> u64 {
+        let at = |level: &Level| self.rejected_at(*level, reason);
+        Level::ALL.iter().map(at).sum()
+    }
+
+    /// How often a reason rejected a message, or how often a record.
+    pub fn rejected_at(&self, level: Level, reason: Reason) -> u64 {
         let count = match reason {
-            Reason::Rejection(code) => self.rejections.get(code as usize),
-            Reason::Promoted(code) => self.promoted.get(code as usize),
+            Reason::Rejection(code) if code.level() == level => self.rejections.get(code as usize),
+            Reason::Rejection(_) => None,
+            Reason::Promoted(code) => {
+                let of_level = self.promoted.get(level as usize);
+                of_level.and_then(|counts| counts.get(code as usize))
+            }
         };
         count.copied().unwrap_or_default()
     }
@@ -180,10 +225,13 @@ impl Tally {
             .unwrap_or_default()
     }
 
-    pub(super) fn count_rejection(&mut self, reason: Reason) {
+    pub(super) fn count_rejection(&mut self, level: Level, reason: Reason) {
         let count = match reason {
             Reason::Rejection(code) => self.rejections.get_mut(code as usize),
-            Reason::Promoted(code) => self.promoted.get_mut(code as usize),
+            Reason::Promoted(code) => {
+                let of_level = self.promoted.get_mut(level as usize);
+                of_level.and_then(|counts| counts.get_mut(code as usize))
+            }
         };
         if let Some(count) = count {
             *count += 1;

@@ -6,7 +6,6 @@
 //! accident or by an agent's owner; a checksum such as xxHash is neither.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::net::IpAddr;
 
 use sha1::{Digest, Sha1};
@@ -22,6 +21,9 @@ pub const CONNECTION_NAMESPACE: [u8; 16] =
 
 /// Bytes that SHA-1 takes at a time.
 const BLOCK_LEN: usize = 64;
+
+/// Above so many contents their table is given back after a message rather than kept.
+const MAX_KEPT_CONTENTS: usize = 1 << 16;
 
 /// The ids of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,15 +46,27 @@ pub struct MessageIdentity {
 /// How often each content was seen in the message at hand, and room to write one; reused.
 #[derive(Debug, Default)]
 pub struct Seen {
-    counts: HashMap<[u8; 20], u32, BuildHasherDefault<DigestHasher>>,
+    // The standard library's keyed hash: a digest is no hash to rely on, since a sender can choose
+    // records whose digests begin alike. Nothing that comes out depends on the key.
+    counts: HashMap<[u8; 20], u32>,
     name: Vec<u8>,
+}
+
+impl Seen {
+    /// Forgets the message before.
+    pub(super) fn begin_message(&mut self) {
+        if self.counts.capacity() > MAX_KEPT_CONTENTS {
+            self.counts = HashMap::new();
+        } else {
+            self.counts.clear();
+        }
+    }
 }
 
 impl MessageIdentity {
     /// The common part of a message's ids. `first_ordinal` is where ordinals start: that of the
     /// source message's `netsieve.ordinal`, so that a replayed record keeps its id.
     pub fn new(metadata: &Metadata<'_>, first_ordinal: u32, seen: &mut Seen) -> Self {
-        seen.counts.clear();
         let name = &mut seen.name;
         name.clear();
         name.extend_from_slice(&EVENT_NAMESPACE);
@@ -253,23 +267,5 @@ fn push_len(name: &mut Vec<u8>, len: usize) {
             name.push(u8::MAX);
             name.extend_from_slice(&(len as u64).to_be_bytes());
         }
-    }
-}
-
-/// A digest is as good a hash as any: its first bytes are taken.
-#[derive(Debug, Default)]
-struct DigestHasher(u64);
-
-impl Hasher for DigestHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_ne_bytes(*first);
-        }
-    }
-
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

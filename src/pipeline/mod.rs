@@ -33,6 +33,7 @@ mod route;
 pub mod settings;
 pub mod time;
 pub mod validate;
+mod wire;
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
@@ -56,9 +57,12 @@ pub struct Workspace {
     encoders: Encoders,
 }
 
-/// Above this an arena is given back after a message rather than kept, so that one huge message
+/// Above this a buffer is given back after a message rather than kept, so that one huge message
 /// does not hold its memory for ever.
-const MAX_KEPT_ARENA_BYTES: usize = 4 << 20;
+const MAX_KEPT_BYTES: usize = 4 << 20;
+
+/// Where portions go; false stops the message.
+pub type HandOn<'f> = &'f mut dyn FnMut(&Emitted) -> bool;
 
 /// Turns one message into events and dead letters: every record of it becomes one or the other.
 ///
@@ -69,6 +73,21 @@ pub fn process(
     workspace: &mut Workspace,
     out: &mut Emitted,
 ) {
+    process_in_portions(input, settings, workspace, out, usize::MAX, &mut |_| true);
+}
+
+/// Like [`process`], in bounded memory: each event and each dead letter repeats the message's
+/// metadata, so that what comes out of a message may be thousands of times its size. Whenever
+/// `out` has grown to `portion_bytes`, it is handed on and cleared; the last portion stays in it.
+/// False when `hand_on` has stopped it.
+pub fn process_in_portions(
+    input: &Input<'_>,
+    settings: &Settings,
+    workspace: &mut Workspace,
+    out: &mut Emitted,
+    portion_bytes: usize,
+    hand_on: HandOn<'_>,
+) -> bool {
     out.clear();
     out.tally.messages += 1;
     workspace.reset();
@@ -81,7 +100,10 @@ pub fn process(
 
     let (envelope, metadata) = match open(input, settings, arena) {
         Ok(opened) => opened,
-        Err(reject) => return dead_letter::push_message(out, input, settings, reject),
+        Err(reject) => {
+            dead_letter::push_message(out, input, settings, reject);
+            return true;
+        }
     };
     let count = u32::try_from(envelope.records.len()).unwrap_or(u32::MAX);
     out.tally.records += u64::from(count);
@@ -100,6 +122,9 @@ pub fn process(
                     ordinal,
                 };
                 dead_letter::push_record(out, input, settings, &envelope, record, reject);
+                if !out.hand_on_from(portion_bytes, hand_on) {
+                    return false;
+                }
             }
         }
     }
@@ -119,7 +144,11 @@ pub fn process(
             };
             dead_letter::push_record(out, input, settings, &envelope, record, reject);
         }
+        if !out.hand_on_from(portion_bytes, hand_on) {
+            return false;
+        }
     }
+    true
 }
 
 /// Takes the message apart and judges it as a whole.
@@ -177,7 +206,8 @@ pub fn message_timestamp_ms(input: &Input<'_>, settings: &Settings) -> Option<i6
 impl Workspace {
     fn reset(&mut self) {
         self.encoders.begin_message();
-        if self.arena.allocated_bytes() > MAX_KEPT_ARENA_BYTES {
+        self.seen.begin_message();
+        if self.arena.allocated_bytes() > MAX_KEPT_BYTES {
             self.arena = Bump::new();
         } else {
             self.arena.reset();

@@ -5,10 +5,14 @@
 //! usual path, the first type, is written as the single byte 0. Neither a JSON text nor a
 //! protobuf message can begin with a zero byte, so the framing is never mistaken for a body.
 
-use super::wire::Reader;
+use crate::pipeline::wire::Reader;
 
 /// The zero byte and the schema's id.
 const HEADER_BYTES: usize = 5;
+
+/// Most message indexes: one for each level at which a message type is declared inside another.
+/// The framing is repeated in every dead letter, so that it must have a bound.
+const MAX_INDEXES: u64 = 16;
 
 /// Whether a value begins with framing's zero byte.
 pub(super) fn is_framed(value: &[u8]) -> bool {
@@ -29,7 +33,9 @@ pub(super) fn header_length(value: &[u8]) -> usize {
 pub(super) fn indexes_length(body: &[u8]) -> Option<usize> {
     let mut reader = Reader::new(body);
     let count = index(&mut reader)?;
-    // Each index is a byte or more, so the count cannot keep this going beyond the body.
+    if count > MAX_INDEXES {
+        return None;
+    }
     for _ in 0..count {
         index(&mut reader)?;
     }

@@ -10,7 +10,6 @@ mod protobuf;
 mod rebuild;
 mod scan;
 mod whole;
-mod wire;
 
 use bumpalo::Bump;
 
@@ -19,6 +18,7 @@ use super::message::{Encoding, Envelope, Input, RawMetadata};
 use super::record::Row;
 use super::reject::Reject;
 use super::settings::{Limits, Settings, SourceFormat};
+use super::wire;
 use detect::Detected;
 
 pub use rebuild::rebuild;
@@ -127,7 +127,11 @@ fn unframed<'a>(
 fn within_limits(contents: &Contents<'_>, limits: &Limits) -> Result<(), Reject> {
     let metadata = contents.metadata.map(|metadata| metadata.raw);
     let metadata = metadata.unwrap_or_default();
-    let metadata_bytes = metadata.iter().map(|raw| raw.len()).sum();
+    // Every dead letter repeats each further occurrence with its tag and length.
+    let again = |raw: &&[u8]| 1 + wire::varint_len(raw.len());
+    let framing_bytes: usize = metadata.iter().skip(1).map(again).sum();
+    let content_bytes: usize = metadata.iter().map(|raw| raw.len()).sum();
+    let metadata_bytes = content_bytes + framing_bytes;
     if metadata_bytes > limits.max_metadata_bytes {
         let (limit, field) = (limits.max_metadata_bytes, Some("metadata"));
         return Err(too_large("the metadata", metadata_bytes, limit, field));

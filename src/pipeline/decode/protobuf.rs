@@ -8,11 +8,11 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
 use super::Contents;
-use super::wire::{Malformed, Reader, Tag, WireType};
 use crate::pipeline::code::Rejection;
 use crate::pipeline::message::{RawMetadata, RawTime};
 use crate::pipeline::record::{ProcessId, Row};
 use crate::pipeline::reject::Reject;
+use crate::pipeline::wire::{Malformed, Reader, Tag, WireType};
 
 /// The first byte of a message that begins with its metadata.
 pub(super) const METADATA_TAG: u8 = 1 << 3 | 2;
@@ -267,7 +267,7 @@ mod tests {
 
     fn field(number: u32, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        super::super::wire::put_bytes(number, bytes, &mut out);
+        crate::pipeline::wire::push_bytes(&mut out, number, bytes);
         out
     }
 

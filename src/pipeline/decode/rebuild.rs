@@ -1,7 +1,7 @@
 //! One record back to a complete message: what a dead letter carries.
 
-use super::wire;
 use crate::pipeline::message::{Encoding, Envelope};
+use crate::pipeline::wire;
 
 /// Appends a valid message of the original metadata and one record, each from its own original
 /// bytes, in the encoding and with the framing that the envelope came in.
@@ -12,9 +12,9 @@ pub fn rebuild(envelope: &Envelope<'_>, raw: &[u8], out: &mut Vec<u8>) {
     match envelope.encoding {
         Encoding::Protobuf => {
             for occurrence in metadata {
-                wire::put_bytes(1, occurrence, out);
+                wire::push_bytes(out, 1, occurrence);
             }
-            wire::put_bytes(2, raw, out);
+            wire::push_bytes(out, 2, raw);
         }
         Encoding::Json => {
             out.push(b'{');

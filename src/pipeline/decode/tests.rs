@@ -365,7 +365,7 @@ fn framing_under_a_named_encoding_says_what_to_do() {
 #[test]
 fn one_corrupt_record_of_a_thousand_costs_one_record() {
     let mut protobuf = Vec::new();
-    wire::put_bytes(1, &metadata().encode_to_vec(), &mut protobuf);
+    wire::push_bytes(&mut protobuf, 1, &metadata().encode_to_vec());
     let mut json = JSON.split_once('[').unwrap().0.to_owned() + "[";
     for index in 0..1000 {
         let mut raw = record(index).encode_to_vec();
@@ -374,7 +374,7 @@ fn one_corrupt_record_of_a_thousand_costs_one_record() {
             raw.pop();
             text = format!("{{\"state\":{}{}}}", "[".repeat(50_000), "]".repeat(50_000));
         }
-        wire::put_bytes(2, &raw, &mut protobuf);
+        wire::push_bytes(&mut protobuf, 2, &raw);
         json += &text;
         json.push(if index == 999 { ']' } else { ',' });
     }
@@ -558,9 +558,9 @@ fn reordered(message: &Message) -> Vec<u8> {
     };
     let first = [first.encode_to_vec(), last.encode_to_vec()].concat();
     for record in &message.data {
-        wire::put_bytes(2, &record.encode_to_vec(), &mut bytes);
+        wire::push_bytes(&mut bytes, 2, &record.encode_to_vec());
     }
-    wire::put_bytes(1, &first, &mut bytes);
+    wire::push_bytes(&mut bytes, 1, &first);
     bytes
 }
 

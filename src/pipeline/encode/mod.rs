@@ -6,7 +6,6 @@
 mod json;
 mod protobuf;
 mod text;
-mod wire;
 
 pub use text::{push_ip, push_time, push_uuid};
 

@@ -2,14 +2,14 @@
 //! writes them too.
 
 use super::text::{push_ip, push_mac, push_uuid};
-use super::wire::{
-    bytes_tag, push_bytes, push_nested, push_nonzero, push_text, push_uint, push_varint,
-};
 use super::{Event, MessageFacts, Prepared};
 use crate::pipeline::enrich::direction::Direction;
 use crate::pipeline::enrich::{EndFacts, Facts, Process};
 use crate::pipeline::message::{Encoding, Time};
 use crate::pipeline::record::{Endpoint, Row};
+use crate::pipeline::wire::{
+    bytes_tag, push_bytes, push_nested, push_nonzero, push_text, push_uint, push_varint,
+};
 
 /// Field numbers of `netsieve.v1.Event`.
 mod field {

@@ -1,4 +1,4 @@
-//! The protobuf wire format: tags, varints, lengths, and what is skipped.
+//! The protobuf wire format: fields read from bytes, and written one by one into a buffer.
 
 /// The deepest nesting of groups that is skipped; no schema in use has any.
 const MAX_GROUP_DEPTH: usize = 100;
@@ -165,27 +165,101 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes a length-delimited field.
-pub(super) fn put_bytes(field: u32, bytes: &[u8], out: &mut Vec<u8>) {
-    put_varint(u64::from(field << 3 | 2), out);
-    put_varint(bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
+/// A field's tag for a varint value.
+pub(super) const fn varint_tag(number: u32) -> u32 {
+    number << 3
 }
 
-fn put_varint(mut value: u64, out: &mut Vec<u8>) {
-    loop {
-        let [low, ..] = value.to_le_bytes();
+/// A field's tag for a length-delimited value.
+pub(super) const fn bytes_tag(number: u32) -> u32 {
+    number << 3 | 2
+}
+
+/// How many bytes a number takes as a varint.
+pub(super) const fn varint_len(value: usize) -> usize {
+    let bits = usize::BITS - (value | 1).leading_zeros();
+    bits.div_ceil(7) as usize
+}
+
+/// Appends a varint.
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a varint takes a number seven bits at a time"
+)]
+pub(super) fn push_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
         value >>= 7;
-        if value == 0 {
-            return out.push(low);
-        }
-        out.push(low | 0x80);
     }
+    out.push(value as u8);
+}
+
+/// Appends a field with a varint value.
+#[inline]
+pub(super) fn push_uint(out: &mut Vec<u8>, number: u32, value: u64) {
+    push_varint(out, varint_tag(number).into());
+    push_varint(out, value);
+}
+
+/// Appends a field with a varint value, unless it is 0, which is what an absent one means.
+#[inline]
+pub(super) fn push_nonzero(out: &mut Vec<u8>, number: u32, value: u64) {
+    if value != 0 {
+        push_uint(out, number, value);
+    }
+}
+
+/// Appends a field of bytes or text.
+#[inline]
+pub(super) fn push_bytes(out: &mut Vec<u8>, number: u32, value: &[u8]) {
+    push_varint(out, bytes_tag(number).into());
+    push_varint(out, value.len() as u64);
+    out.extend_from_slice(value);
+}
+
+/// Appends a field of text, unless it is empty, which is what an absent one means.
+#[inline]
+pub(super) fn push_text(out: &mut Vec<u8>, number: u32, value: &str) {
+    if !value.is_empty() {
+        push_bytes(out, number, value.as_bytes());
+    }
+}
+
+/// Appends a field whose content `write` appends. The length goes before it, in one byte where
+/// it fits; a longer content is moved to make room, which is rare.
+#[inline]
+pub(super) fn push_nested(out: &mut Vec<u8>, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    push_varint(out, bytes_tag(number).into());
+    let at = out.len();
+    out.push(0);
+    write(out);
+    let len = out.len() - at - 1;
+    match (u8::try_from(len), out.get_mut(at)) {
+        (Ok(short @ ..0x80), Some(place)) => *place = short,
+        _ => widen_length(out, at, len),
+    }
+}
+
+#[cold]
+fn widen_length(out: &mut Vec<u8>, at: usize, len: usize) {
+    let mut prefix = Vec::with_capacity(10);
+    push_varint(&mut prefix, len as u64);
+    out.splice(at..=at, prefix);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_varints_length_is_what_is_written() {
+        for value in [0, 1, 0x7F, 0x80, 0x3FFF, 0x4000, usize::MAX] {
+            let mut bytes = Vec::new();
+            push_varint(&mut bytes, value as u64);
+            assert_eq!(varint_len(value), bytes.len(), "{value}");
+        }
+    }
 
     fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
         let mut reader = Reader::new(bytes);
@@ -197,7 +271,7 @@ mod tests {
     fn varints_up_to_64_bits() {
         for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), 1 << 63, u64::MAX] {
             let mut bytes = Vec::new();
-            put_varint(value, &mut bytes);
+            push_varint(&mut bytes, value);
             bytes.push(0xFF);
             assert_eq!(varint(&bytes), Some((value, 1)), "{value}");
             for cut in 0..bytes.len() - 1 {
