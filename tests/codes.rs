@@ -223,6 +223,7 @@ fn every_warning() {
 
 #[test]
 fn every_warning_can_be_promoted() {
+    let mut golden = String::new();
     for code in Warning::ALL.iter().copied() {
         let mut settings = settings(Format::Json);
         settings.reject.add(code);
@@ -230,6 +231,8 @@ fn every_warning_can_be_promoted() {
         assert_eq!(outcome.events.len(), 0, "{}", code.name());
         let reasons: Vec<_> = outcome.letters.iter().map(|letter| letter.reason).collect();
         assert_eq!(reasons, [code.name()]);
+        writeln!(golden, "{}\n{}", code.name(), describe(&outcome.letters[0]))
+            .expect("a string grows");
         let expect_whole = code.level() == Level::Message && code != Warning::UnknownFields;
         assert_eq!(
             outcome.letters[0].index.is_none(),
@@ -238,6 +241,7 @@ fn every_warning_can_be_promoted() {
             code.name()
         );
     }
+    insta::assert_snapshot!(golden);
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub struct MessageIdentity {
     event: Sha1,
     connection: Sha1,
     first_ordinal: u32,
+    is_lone: bool,
 }
 
 /// How often each content was seen in the message at hand, and room to write one; reused.
@@ -66,7 +67,13 @@ impl Seen {
 impl MessageIdentity {
     /// The common part of a message's ids. `first_ordinal` is where ordinals start: that of the
     /// source message's `netsieve.ordinal`, so that a replayed record keeps its id.
-    pub fn new(metadata: &Metadata<'_>, first_ordinal: u32, seen: &mut Seen) -> Self {
+    /// `is_lone` tells that the message has a single record, which equals no other.
+    pub fn new(
+        metadata: &Metadata<'_>,
+        first_ordinal: u32,
+        is_lone: bool,
+        seen: &mut Seen,
+    ) -> Self {
         let name = &mut seen.name;
         name.clear();
         name.extend_from_slice(&EVENT_NAMESPACE);
@@ -90,6 +97,7 @@ impl MessageIdentity {
             event,
             connection,
             first_ordinal,
+            is_lone,
         }
     }
 
@@ -125,6 +133,9 @@ impl MessageIdentity {
     }
 
     fn ordinal(&self, digest: [u8; 20], seen: &mut Seen) -> u32 {
+        if self.is_lone {
+            return self.first_ordinal;
+        }
         let next = seen.counts.entry(digest).or_insert(self.first_ordinal);
         let ordinal = *next;
         *next = next.saturating_add(1);

@@ -27,6 +27,7 @@ pub mod enrich;
 pub mod identity;
 pub mod message;
 pub mod normalize;
+mod promoted;
 pub mod record;
 pub mod reject;
 mod route;
@@ -38,7 +39,6 @@ mod wire;
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
 
-use code::{Reason, Warning};
 use dead_letter::{ORDINAL_HEADER, numeric_header};
 use emit::{Emitted, RejectedRecord};
 use encode::Encoders;
@@ -59,7 +59,7 @@ pub struct Workspace {
 
 /// Above this a buffer is given back after a message rather than kept, so that one huge message
 /// does not hold its memory for ever.
-const MAX_KEPT_BYTES: usize = 4 << 20;
+const MAX_KEPT_BYTES: usize = 16 << 20;
 
 /// Where portions go; false stops the message.
 pub type HandOn<'f> = &'f mut dyn FnMut(&Emitted) -> bool;
@@ -108,7 +108,7 @@ pub fn process_in_portions(
     let count = u32::try_from(envelope.records.len()).unwrap_or(u32::MAX);
     out.tally.records += u64::from(count);
     let first_ordinal = numeric_header(input, ORDINAL_HEADER).unwrap_or(0);
-    let identity = MessageIdentity::new(&metadata, first_ordinal, seen);
+    let identity = MessageIdentity::new(&metadata, first_ordinal, count == 1, seen);
 
     let mut records = ArenaVec::with_capacity_in(envelope.records.len(), arena);
     for (index, raw) in (0..).zip(envelope.records) {
@@ -165,7 +165,7 @@ fn open<'a>(
         .iter()
         .next()
     {
-        return Err(promoted(warning));
+        return Err(promoted::of_message(warning, &metadata));
     }
     Ok((envelope, metadata))
 }
@@ -184,14 +184,9 @@ fn read<'a>(
 
 fn refuse_promoted(record: &Record<'_>, settings: &Settings) -> Result<(), Reject> {
     match record.warnings.intersection(settings.reject).iter().next() {
-        Some(warning) => Err(promoted(warning)),
+        Some(warning) => Err(promoted::of_record(warning, record)),
         None => Ok(()),
     }
-}
-
-#[cold]
-fn promoted(warning: Warning) -> Reject {
-    Reject::new(Reason::Promoted(warning), None, warning.meaning())
 }
 
 /// The time that the message itself says it was sent, in milliseconds since 1970: what stands

@@ -51,7 +51,7 @@ pub(super) fn detect<'a>(
     max_records: usize,
     arena: &'a Bump,
 ) -> Result<Detected<'a>, Reject> {
-    let (framing, body) = split(value, framing::header_length(value));
+    let (framing, body) = split_json(value);
     if !json::begins_object(body) {
         return protobuf(value, max_records, arena);
     }
@@ -66,6 +66,20 @@ pub(super) fn detect<'a>(
             Ok(detected) if detected.contents.metadata.is_some() => Ok(detected),
             _ => Err(reject),
         },
+    }
+}
+
+/// Confluent framing, and what would be the JSON text behind it. Clients put message indexes before
+/// protobuf only, but they do no harm before JSON.
+fn split_json(value: &[u8]) -> (&[u8], &[u8]) {
+    let header = framing::header_length(value);
+    let (framing, body) = split(value, header);
+    if header == 0 || json::begins_object(body) {
+        return (framing, body);
+    }
+    match framing::indexes_length(body) {
+        Some(indexes) => split(value, header + indexes),
+        None => (framing, body),
     }
 }
 

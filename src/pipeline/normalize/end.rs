@@ -138,7 +138,7 @@ fn whole_stack(stack: &Stack<'_>) -> Role {
 fn one<'a>(text: &'a str, role: Role, stack: &Stack<'a>) -> Reading<'a> {
     let mut form = Form {
         trailer: stack.trailer,
-        any: match stack.family() {
+        any: match stack.named.family() {
             Some(Network::Ipv4) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             _ => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         },

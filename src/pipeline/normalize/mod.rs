@@ -160,8 +160,7 @@ fn transport<'a>(
 fn takes_both_families(stack: &Stack<'_>, local: &Address) -> bool {
     let unspecified = || local.end.ip.is_some_and(|ip| ip.is_unspecified());
     let unnamed = matches!(stack.named, Named::Nothing | Named::Ip);
-    (local.any && unnamed && stack.family().is_none())
-        || (stack.spelling == Spelling::BothFamilies && unspecified())
+    (local.any && unnamed) || (stack.spelling == Spelling::BothFamilies && unspecified())
 }
 
 /// Whether an address is not of the named family, or the two ends are of different families.

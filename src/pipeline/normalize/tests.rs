@@ -55,25 +55,6 @@ fn ends(protocol: &str, local: &str, remote: &str) -> String {
 }
 
 #[test]
-fn any_address_of_icmp_is_of_its_family() {
-    for (protocol, ip, both) in [
-        ("icm4", "0.0.0.0", false),
-        ("icm6", "::", false),
-        ("udp", "::", true),
-    ] {
-        let arena = Bump::new();
-        let row = Row {
-            local_address: "*.*",
-            protocol,
-            ..Row::default()
-        };
-        let record = record(0, row, &Limits::default(), &arena).unwrap();
-        assert_eq!(record.local.ip, Some(ip.parse().unwrap()), "{protocol}");
-        assert_eq!(record.both_families, both, "{protocol}");
-    }
-}
-
-#[test]
 fn address_lists_pair_with_the_stack() {
     let mac = "[00, 0D, 3A, 13, E3, 69]";
     for (protocol, local, expected) in [

@@ -128,10 +128,11 @@ fn unknown<'a>(part: &str) -> Address<'a> {
     }
 }
 
-/// Whether the text has nothing that an IPv6 address could not have.
+/// Whether the text can be the start of an IPv6 address.
 fn is_part(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_hexdigit() || byte == b':' || byte == b'.')
+    let known = |byte: u8| byte.is_ascii_hexdigit() || byte == b':' || byte == b'.';
+    let fits = |group: &str| group.len() <= 4 || group.contains('.');
+    text.bytes().all(known) && text.split(':').all(fits) && !text.contains(":::")
 }
 
 /// Whether the text can be a port, a service's name or the start of one.

@@ -270,20 +270,6 @@ impl<'a> Stack<'a> {
         })
     }
 
-    /// The one family of the stack's sockets, named or implied: ICMP is IPv4's (RFC 792) and
-    /// ICMPv6 is IPv6's (RFC 4443).
-    pub(super) fn family(&self) -> Option<Network> {
-        const ICMP: u8 = 1;
-        const ICMPV6: u8 = 58;
-        self.named
-            .family()
-            .or_else(|| match self.transport?.number {
-                Some(ICMP) => Some(Network::Ipv4),
-                Some(ICMPV6) => Some(Network::Ipv6),
-                _ => None,
-            })
-    }
-
     /// Whether nothing of the stack is known, so that its addresses cannot be read.
     pub(super) fn is_opaque(&self) -> bool {
         self.transport.is_none() && !self.has_network() && self.link.is_none()
