@@ -336,16 +336,17 @@ fn the_brake_pauses_when_nearly_all_is_rejected() {
 
 #[test]
 fn a_topic_that_is_not_there_is_named() {
+    type Change = fn(&mut netsieve::kafka::KafkaSettings);
+
     let cluster = cluster();
     let bootstrap = cluster.bootstrap_servers();
-    type Change = fn(&mut netsieve::kafka::KafkaSettings);
     let cases: [(&str, Change); 3] = [
         ("source", |settings| {
-            settings.sources = vec!["none".to_owned()]
+            settings.sources = vec!["none".to_owned()];
         }),
         ("output", |settings| settings.outputs[1] = "none".to_owned()),
         ("dead-letter", |settings| {
-            settings.dead_letters = "none".to_owned()
+            settings.dead_letters = "none".to_owned();
         }),
     ];
     for (role, change) in cases {
