@@ -295,6 +295,7 @@ impl Member {
         for start in &starts {
             self.tracker
                 .assign(&start.topic, start.partition, start.offset);
+            self.lag.add_partition(start);
             tracing::info!(
                 topic = %start.topic,
                 partition = start.partition,
@@ -305,7 +306,9 @@ impl Member {
         if self.paused {
             self.pause()?;
         }
+        let owned = self.lag.partitions().to_vec();
         self.setup.status().update(|now| {
+            now.partitions = owned;
             now.last_progress = Instant::now();
             if now.state == State::Starting {
                 now.state = State::Consuming;
