@@ -340,7 +340,7 @@ impl Member {
         let mut trouble = None;
         if !lost {
             trouble = self.await_partitions(partitions).err();
-            self.commit(CommitMode::Sync);
+            self.commit_finally();
         }
         for element in partitions.elements() {
             let (topic, partition) = (element.topic(), element.partition());
@@ -392,6 +392,13 @@ impl Member {
             tracing::debug!(%error, "commit failed, it will be asked for again");
             self.tracker.ask_again();
         }
+    }
+
+    /// Commits what is finished and waits for the answer, before partitions are given away. What
+    /// was asked for before and is not confirmed is asked for once more: it may have failed.
+    fn commit_finally(&mut self) {
+        self.tracker.ask_again();
+        self.commit(CommitMode::Sync);
     }
 
     /// Takes note of what the broker has confirmed.
@@ -522,7 +529,7 @@ impl Member {
 
     /// Commits what is finished, gives all partitions away and leaves the group.
     pub(super) fn leave(&mut self, deadline: Instant) {
-        self.commit(CommitMode::Sync);
+        self.commit_finally();
         self.consumer.unsubscribe();
         while self.tracker.slots().next().is_some() && Instant::now() < deadline {
             let consumer = Arc::clone(&self.consumer);
