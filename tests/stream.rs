@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(85);
 const MAX_OPEN_RECORDS: usize = 8_000;
 const ALL: usize = SOURCE_PARTITIONS as usize;
 const HALF: usize = ALL / 2;
+/// How much is read before it is seen whether what is waited for has come.
+const READ_PORTION: usize = 50;
 /// How often a partition can change hands here: one joins, leaves, another joins, one dies.
 const HANDOVERS: u32 = 4;
 /// Time between messages where the stream only has to go on.
@@ -78,12 +80,17 @@ impl Stream {
                 self.open.len(),
                 self.open.first(),
             );
-            let is_due = self.last_sent.elapsed() >= every;
-            if self.sent < until && is_due && self.open.len() < MAX_OPEN_RECORDS {
+            while self.sent < until
+                && self.last_sent.elapsed() >= every
+                && self.open.len() < MAX_OPEN_RECORDS
+            {
                 self.send();
             }
             let mut wait = every.clamp(Duration::from_millis(1), TRICKLE);
-            while let Some(came) = self.outlet.next(wait) {
+            for _ in 0..READ_PORTION {
+                let Some(came) = self.outlet.next(wait) else {
+                    break;
+                };
                 self.open.remove(&came.origin);
                 self.came.push(came);
                 wait = Duration::ZERO;
@@ -122,10 +129,11 @@ fn sequence((partition, offset, _): Origin) -> u64 {
     sequence.try_into().unwrap()
 }
 
-/// Starts a processor. Commits are rare, so that one that is killed leaves much to be done again.
+/// Starts a processor. It commits all the time, so that one that is killed has committed just
+/// before; what is then lost was committed too early.
 fn start(bootstrap: &str) -> Process {
     let settings = [
-        "commit.interval=5s",
+        "commit.interval=1ms",
         "kafka.consumer.session.timeout.ms=6000",
         // An embedded broker answers an empty fetch only when its wait is over.
         "kafka.consumer.fetch.wait.max.ms=20",
@@ -137,36 +145,34 @@ fn start(bootstrap: &str) -> Process {
 fn join_and_leave(stream: &mut Stream, bootstrap: &str, first: &mut Process) {
     let mut second = start(bootstrap);
     stream.flow("the second has its share", (600, TRICKLE), |_| {
-        (first.owned(), second.owned()) == (HALF, HALF)
+        (first.owned().len(), second.owned().len()) == (HALF, HALF)
     });
     let enough = stream.sent + 50;
     stream.flow("both work", (enough, TRICKLE), |now| now.sent == enough);
     stream.terminate("the second leaves", 800, second);
     stream.flow("the first has all again", (900, TRICKLE), |_| {
-        first.owned() == ALL
+        first.owned().len() == ALL
     });
 }
 
-/// Another joins, and the first is killed in the middle of a burst, when some of it has come out
-/// of every partition; gives the one that is left.
+/// Another joins, and the first is killed in a burst, as soon as something of it has come out;
+/// gives the one that is left.
 fn join_and_kill(stream: &mut Stream, bootstrap: &str, mut first: Process) -> Process {
     let mut third = start(bootstrap);
     stream.flow("the third has its share", (1_300, TRICKLE), |_| {
-        (first.owned(), third.owned()) == (HALF, HALF)
+        (first.owned().len(), third.owned().len()) == (HALF, HALF)
     });
     let enough = stream.sent + 50;
     stream.flow("both work", (enough, TRICKLE), |now| now.sent == enough);
-    let sent = stream.sent;
-    let burst = (sent + 350, Duration::ZERO);
-    stream.flow("a burst is under way", burst, |now| {
-        let came = now.came.iter().rev().take(MAX_OPEN_RECORDS);
-        let of_burst = came.filter(|came| sequence(came.origin) >= sent);
-        let partitions: BTreeSet<_> = of_burst.map(|came| came.origin.0).collect();
-        partitions.len() == ALL
+    let (owned, sent) = (first.owned(), stream.sent);
+    let burst = (sent + 300, Duration::ZERO);
+    stream.flow("it is in a burst", burst, |now| {
+        let mut came = now.came.iter().rev().take(READ_PORTION);
+        came.any(|came| sequence(came.origin) >= sent && owned.contains(&came.origin.0))
     });
     first.kill();
     stream.flow("the third has all", (1_800, TRICKLE), |_| {
-        third.owned() == ALL
+        third.owned().len() == ALL
     });
     third
 }
@@ -181,7 +187,7 @@ fn what_comes_out_is_the_manifest_whoever_joins_leaves_or_dies() {
 
     let mut first = start(&bootstrap);
     stream.flow("the first has all", (100, TRICKLE), |_| {
-        first.owned() == ALL
+        first.owned().len() == ALL
     });
     stream.flow("it works", (180, TRICKLE), |now| now.sent == 180);
     join_and_leave(&mut stream, &bootstrap, &mut first);
@@ -204,6 +210,4 @@ fn what_comes_out_is_the_manifest_whoever_joins_leaves_or_dies() {
         "{} differences, among them {shown:#?}",
         differences.len()
     );
-    let repeats = books::repeats(&stream.came);
-    assert!(repeats > 0, "who was killed left nothing to be done again");
 }

@@ -44,13 +44,15 @@ impl Process {
         Self { child, http, log }
     }
 
-    /// How many partitions it says that it owns.
-    pub(crate) fn owned(&mut self) -> usize {
+    /// The partitions that it says that it owns.
+    pub(crate) fn owned(&mut self) -> Vec<i32> {
         assert_eq!(self.child.try_wait().unwrap(), None, "it runs");
         let Some(status) = self.status() else {
-            return 0;
+            return Vec::new();
         };
-        status["workers"][0]["partitions"].as_array().unwrap().len()
+        let owned = status["workers"][0]["partitions"].as_array().unwrap();
+        let numbers = owned.iter().map(|of| of["partition"].as_i64().unwrap());
+        numbers.map(|number| number.try_into().unwrap()).collect()
     }
 
     /// Its status page, once it serves one.
