@@ -18,7 +18,7 @@ use netsieve::kafka::mock::EmbeddedCluster;
 use process::Process;
 
 const MESSAGES: u64 = 2_000;
-/// Until when everything must have happened; it takes about a third of it.
+/// Until when everything must have happened; it takes about half of it.
 const PATIENCE: Duration = Duration::from_secs(85);
 /// Records on their way at most: the broker keeps 5 MiB of a partition, read or not.
 const MAX_OPEN_RECORDS: usize = 8_000;

@@ -160,12 +160,6 @@ fn disorder(came: &[Came], handovers: u32) -> Vec<String> {
     differences
 }
 
-/// How many came again.
-pub(crate) fn repeats(came: &[Came]) -> usize {
-    let origins: BTreeSet<_> = came.iter().map(|one| one.origin).collect();
-    came.len() - origins.len()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,7 +250,6 @@ mod tests {
         let (due, mut came) = perfect();
         came.push(came[place(&came, true)].clone());
         assert_eq!(differences(&due, &came, 1), [""; 0]);
-        assert_eq!(repeats(&came), 1);
         let told = only(&due, &came, 0);
         assert!(told.contains("goes back once more"), "{told}");
     }
