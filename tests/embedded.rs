@@ -77,6 +77,28 @@ fn a_restart_goes_on_where_the_last_run_ended() {
 }
 
 #[test]
+fn what_could_not_be_committed_before_is_committed_at_the_end() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    feed(&bootstrap, &mut fed, 20);
+    let mut settings = settings(&bootstrap);
+    settings.commit.interval = Duration::from_millis(10);
+    let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 1_000];
+    let mock = cluster.mock();
+    mock.request_errors(RDKafkaApiKey::OffsetCommit, &refused);
+    let processor = Processor::start(settings);
+    let all = fed.good.len() + fed.bad.len();
+    wait_until("all is delivered", || {
+        support::events(&bootstrap).len() + support::read(&bootstrap, DEAD_LETTERS).len() == all
+    });
+    assert_eq!(support::committed(&bootstrap), [0; 4]);
+    mock.clear_request_errors(RDKafkaApiKey::OffsetCommit);
+    processor.stop().unwrap();
+    assert_eq!(support::committed(&bootstrap), fed.ends());
+}
+
+#[test]
 fn records_keep_timestamp_key_headers_and_trace() {
     let cluster = cluster();
     let bootstrap = cluster.bootstrap_servers();
@@ -334,10 +356,10 @@ fn the_brake_pauses_when_nearly_all_is_rejected() {
     assert_eq!(support::committed(&bootstrap).iter().sum::<i64>(), 10);
 }
 
-type Change = fn(&mut KafkaSettings);
-
 #[test]
 fn a_topic_that_is_not_there_is_named() {
+    type Change = fn(&mut netsieve::kafka::KafkaSettings);
+
     let cluster = cluster();
     let bootstrap = cluster.bootstrap_servers();
     let cases: [(&str, Change); 3] = [

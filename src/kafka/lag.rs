@@ -6,7 +6,7 @@ use metrics::{Gauge, gauge};
 use rdkafka::Statistics;
 use rdkafka::statistics::Partition;
 
-use super::offsets::{OffsetTracker, Slot};
+use super::offsets::{OffsetTracker, PartitionOffset, Slot};
 use super::status::PartitionStatus;
 use crate::observe::metrics as names;
 
@@ -38,11 +38,27 @@ impl Lag {
                 lag,
             });
         }
+        self.sort();
+    }
+
+    /// Takes up a partition that was assigned, to be read from its committed offset; the next
+    /// statistics tell its lag.
+    pub(super) fn add_partition(&mut self, start: &PartitionOffset) {
+        self.partitions.push(PartitionStatus {
+            topic: start.topic.to_string(),
+            partition: start.partition,
+            committed: start.offset,
+            lag: None,
+        });
+        self.sort();
+    }
+
+    fn sort(&mut self) {
         self.partitions
             .sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
     }
 
-    /// The partitions as of the last statistics.
+    /// The partitions that are owned, with their lag as of the last statistics.
     pub(super) fn partitions(&self) -> &[PartitionStatus] {
         &self.partitions
     }
@@ -162,6 +178,27 @@ mod tests {
         );
         tracker.confirmed("t", 0, 25);
         assert_eq!(lag(&tracker, &broker(25, 25, 25, 0)), Some(0));
+    }
+
+    #[test]
+    fn a_partition_is_told_as_soon_as_it_is_assigned() {
+        let mut lag = Lag::default();
+        let start = |partition, offset| PartitionOffset {
+            topic: "t".into(),
+            partition,
+            offset,
+        };
+        lag.add_partition(&start(1, 20));
+        lag.add_partition(&start(0, 10));
+        let status = |partition, committed| PartitionStatus {
+            topic: "t".to_owned(),
+            partition,
+            committed,
+            lag: None,
+        };
+        assert_eq!(lag.partitions(), [status(0, 10), status(1, 20)]);
+        lag.drop_partition("t", 0);
+        assert_eq!(lag.partitions(), [status(1, 20)]);
     }
 
     #[test]

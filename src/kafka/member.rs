@@ -296,6 +296,7 @@ impl Member {
         for start in &starts {
             self.tracker
                 .assign(&start.topic, start.partition, start.offset);
+            self.lag.add_partition(start);
             tracing::info!(
                 topic = %start.topic,
                 partition = start.partition,
@@ -306,7 +307,9 @@ impl Member {
         if self.paused {
             self.pause()?;
         }
+        let owned = self.lag.partitions().to_vec();
         self.setup.status().update(|now| {
+            now.partitions = owned;
             now.last_progress = Instant::now();
             if now.state == State::Starting {
                 now.state = State::Consuming;
@@ -338,7 +341,7 @@ impl Member {
         let mut trouble = None;
         if !lost {
             trouble = self.await_partitions(partitions).err();
-            self.commit(CommitMode::Sync);
+            self.commit_finally();
         }
         for element in partitions.elements() {
             let (topic, partition) = (element.topic(), element.partition());
@@ -390,6 +393,13 @@ impl Member {
             tracing::debug!(%error, "commit failed, it will be asked for again");
             self.tracker.ask_again();
         }
+    }
+
+    /// Commits what is finished and waits for the answer, before partitions are given away. What
+    /// was asked for before and is not confirmed is asked for once more: it may have failed.
+    fn commit_finally(&mut self) {
+        self.tracker.ask_again();
+        self.commit(CommitMode::Sync);
     }
 
     /// Takes note of what the broker has confirmed.
@@ -520,7 +530,7 @@ impl Member {
 
     /// Commits what is finished, gives all partitions away and leaves the group.
     pub(super) fn leave(&mut self, deadline: Instant) {
-        self.commit(CommitMode::Sync);
+        self.commit_finally();
         self.consumer.unsubscribe();
         while self.tracker.slots().next().is_some() && Instant::now() < deadline {
             let consumer = Arc::clone(&self.consumer);

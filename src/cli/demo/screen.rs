@@ -213,6 +213,12 @@ impl Screen {
         );
         self.say("");
         self.say(&self.paint.green(&text));
+        self.say("");
+        self.say(
+            &self
+                .paint
+                .dim("With Kafka of your own: netsieve run --bootstrap HOST:PORT"),
+        );
     }
 }
 

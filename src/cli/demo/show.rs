@@ -86,8 +86,11 @@ fn end(end: &v1::Endpoint) -> String {
     }
 }
 
-/// The last part of a path, without its flags.
+/// The last part of a path, without its flags. A kernel thread's name, in brackets, is no path.
 fn base_name(process: &str) -> &str {
+    if process.starts_with('[') {
+        return process;
+    }
     let path = process.split(" -").next().unwrap_or(process);
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
     name.trim_end_matches('"')
@@ -100,6 +103,7 @@ mod tests {
     #[test]
     fn a_process_is_shown_by_its_last_name() {
         assert_eq!(base_name("sshd"), "sshd");
+        assert_eq!(base_name("[kworker/u8:3]"), "[kworker/u8:3]");
         assert_eq!(base_name("/usr/lib/postgres -D /var/lib/main"), "postgres");
         assert_eq!(
             base_name("\"C:\\SQL Server\\sqlservr.exe\" -sM"),
