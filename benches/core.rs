@@ -8,6 +8,8 @@
 //!
 //! `cargo bench --bench core [-- ROUNDS]`
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -263,7 +265,7 @@ fn message(records: usize) -> server::NetworkConnectionIngestionMessage {
             },
             protocol: if ipv6 { "tcp,ipv6" } else { "tcp,ipv4" }.to_owned(),
             state: if listener { "LISTENING" } else { "ESTABLISHED" }.to_owned(),
-            process_id: 600 + index as u32 % 9_000,
+            process_id: u32::try_from(600 + index % 9_000).expect("a few thousand"),
             process_name: programs[index % programs.len()].to_owned(),
             service: String::new(),
         }
@@ -286,7 +288,7 @@ fn message(records: usize) -> server::NetworkConnectionIngestionMessage {
 }
 
 fn json_text(message: &server::NetworkConnectionIngestionMessage) -> Vec<u8> {
-    let rows: Vec<_> = message.data.iter().map(|row| {
+    let rows = message.data.iter().map(|row| {
         serde_json::json!({
             "local_address": row.local_address,
             "remote_address": row.remote_address,

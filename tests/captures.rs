@@ -4,6 +4,8 @@
 //! The captures are other projects' fixtures and are not part of this one; without them the
 //! test says so and passes.
 
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use netsieve::generate::{
 };
 use netsieve::pipeline::emit::Emitted;
 use netsieve::pipeline::message::{Header, Input};
-use netsieve::pipeline::record::{Kind, State};
+use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
 use netsieve::pipeline::{Workspace, code::Warnings, process};
 use netsieve::proto::v1;
@@ -40,34 +40,10 @@ struct Read {
 
 fn read_protobuf(bytes: &[u8]) -> Read {
     let event = v1::Event::decode(bytes).unwrap();
-    let present = |text: String| (!text.is_empty()).then_some(text);
-    let end = |end: v1::Endpoint| ExpectedEnd {
-        ip: present(end.ip),
-        port: end.port.map(|port| u16::try_from(port).unwrap()),
-        zone: present(end.zone),
-        mac: present(end.mac),
-        name: present(end.name),
-    };
-    let kind = Kind::ALL.iter().find(|kind| **kind as i32 == event.kind);
-    let state = State::ALL
-        .iter()
-        .find(|state| **state as i32 == event.state);
-    let process = event.process.unwrap_or_default();
     Read {
-        message_id: event.message_id,
-        record_index: event.ingest.unwrap().record_index,
-        event: ExpectedEvent {
-            kind: kind.unwrap().name().to_owned(),
-            protocols: event.protocols,
-            transport: present(event.transport),
-            network: present(event.network),
-            state: state.map(|state| state.name().to_owned()),
-            local: end(event.local.unwrap_or_default()),
-            remote: event.remote.map(end),
-            pid: process.pid,
-            process: present(process.name),
-            warnings: event.warnings,
-        },
+        message_id: event.message_id.clone(),
+        record_index: event.ingest.as_ref().unwrap().record_index,
+        event: ExpectedEvent::from(&event),
     }
 }
 

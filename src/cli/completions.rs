@@ -16,7 +16,7 @@ pub struct Args {
 }
 
 /// Prints the completion script for `command`.
-pub fn run(args: Args, command: &mut clap::Command) -> Result<(), CliError> {
+pub fn run(args: &Args, command: &mut clap::Command) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "netsieve", &mut script);
     print(&String::from_utf8_lossy(&script))

@@ -9,6 +9,10 @@ pub struct CliError {
     lines: Vec<String>,
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "texts and errors alike are handed over, by map_err for one"
+)]
 impl CliError {
     /// The exit code of a failure while running.
     pub const FAILURE: u8 = 1;

@@ -23,6 +23,25 @@ pub(super) struct Feed {
     failed: Arc<Mutex<Option<KafkaError>>>,
 }
 
+/// A message to be sent.
+pub(super) struct Message {
+    pub(super) key: String,
+    pub(super) headers: Vec<(String, Option<Vec<u8>>)>,
+    pub(super) timestamp_ms: i64,
+    pub(super) value: Vec<u8>,
+}
+
+impl From<Generated> for Message {
+    fn from(message: Generated) -> Self {
+        Self {
+            key: message.key,
+            headers: message.headers,
+            timestamp_ms: message.timestamp_ms,
+            value: message.value,
+        }
+    }
+}
+
 /// Keeps the first delivery that failed.
 struct Deliveries(Arc<Mutex<Option<KafkaError>>>);
 
@@ -98,7 +117,7 @@ impl Feed {
     }
 
     /// Hands a message over; waits while too much is not yet acknowledged.
-    pub(super) fn send(&self, message: &Generated) -> Result<(), CliError> {
+    pub(super) fn send(&self, message: &Message) -> Result<(), CliError> {
         self.check()?;
         let mut headers = OwnedHeaders::new_with_capacity(message.headers.len());
         for (key, value) in &message.headers {

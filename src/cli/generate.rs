@@ -124,8 +124,8 @@ fn property(text: &str) -> Result<(String, String), String> {
 }
 
 /// Runs the command.
-pub fn run(args: Args) -> Result<(), CliError> {
-    let options = options(&args)?;
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let options = options(args)?;
     let delimited = options.encodings == Encodings::Protobuf;
     let mut manifest = args.manifest.as_deref().map(create).transpose()?;
     let mut target = match &args.bootstrap {
@@ -138,7 +138,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
             delimited,
         },
     };
-    let progress = progress(&args, &target);
+    let progress = progress(args, &target);
     for message in Generator::new(options) {
         if let Some(manifest) = &mut manifest {
             let written = serde_json::to_writer(&mut *manifest, &message.expected)
@@ -146,7 +146,7 @@ pub fn run(args: Args) -> Result<(), CliError> {
                 .and_then(|()| manifest.write_all(b"\n"));
             written.map_err(|error| unwritten(&error))?;
         }
-        if target.take(&message)? == Taken::Closed {
+        if target.take(message)? == Taken::Closed {
             break;
         }
         progress.inc(1);
@@ -210,12 +210,12 @@ enum Taken {
 }
 
 impl Target {
-    fn take(&mut self, message: &Generated) -> Result<Taken, CliError> {
+    fn take(&mut self, message: Generated) -> Result<Taken, CliError> {
         match self {
             Self::File { file, delimited } => taken(write(&mut **file, &message.value, *delimited)),
             Self::Topic { feed, pace } => {
                 pace.wait();
-                feed.send(message)?;
+                feed.send(&message.into())?;
                 Ok(Taken::Yes)
             }
         }

@@ -1,14 +1,18 @@
 //! The command line: arguments to a subcommand's work to an exit code.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod background;
 pub mod check;
 pub mod completions;
+pub mod demo;
 mod error;
 mod feed;
 mod framing;
 pub mod generate;
 pub mod pipe;
+pub mod run;
 pub mod schema;
+mod terminal;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -40,6 +44,7 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
+  netsieve run --bootstrap kafka:9092
   netsieve check --config netsieve.toml --connect
   netsieve check --set source.topic=raw --set 'kafka.client.rack=a'
 
@@ -109,6 +114,10 @@ struct With<A: clap::Args> {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Show the whole stream on an embedded broker; ends by itself
+    Demo(demo::Args),
+    /// Read raw messages from Kafka, write events and dead letters
+    Run(With<run::Args>),
     /// Turn messages from files or standard input into events, without Kafka
     Pipe(With<pipe::Args>),
     /// Generate messages like those of real agents, good and bad
@@ -129,21 +138,26 @@ pub fn main() -> ExitCode {
     };
     let Arguments { global, command } = arguments;
     let result = match command {
-        Command::Pipe(with) => pipe::run(with.args, &global.under(with.global)),
-        Command::Generate(args) => generate::run(args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Run(with) => run::run(with.args, &global.under(with.global)),
+        Command::Pipe(with) => pipe::run(&with.args, &global.under(with.global)),
+        Command::Generate(args) => generate::run(&args),
         Command::Check(with) => check::run(with.args, &global.under(with.global)),
-        Command::Schema(args) => schema::run(args),
-        Command::Completions(args) => completions::run(args, &mut Arguments::command()),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args, &mut Arguments::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            for line in error.lines() {
-                eprintln!("netsieve: {line}");
-            }
-            ExitCode::from(error.exit_code())
-        }
+        Err(error) => complain(&error),
     }
+}
+
+/// Says on stderr what went wrong.
+fn complain(error: &CliError) -> ExitCode {
+    for line in error.lines() {
+        eprintln!("netsieve: {line}");
+    }
+    ExitCode::from(error.exit_code())
 }
 
 /// Help as clap lays it out; a wrong usage in one line.
@@ -158,17 +172,24 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = error.print();
-    } else {
-        let text = error.render().to_string();
-        let what = text.split("\n\nUsage:").next().unwrap_or(&text);
-        let what = what.trim_start_matches("error: ");
-        let words: Vec<_> = what.split_whitespace().collect();
-        let words = words
-            .join(" ")
-            .replace(" For more information, try '--help'.", "");
-        eprintln!("netsieve: {words}, see netsieve --help");
+        return ExitCode::from(2);
     }
-    ExitCode::from(CliError::USAGE)
+    complain(&CliError::usage(in_one_line(&error.render().to_string())))
+}
+
+/// clap's message without its usage and its advice.
+fn in_one_line(text: &str) -> String {
+    let what = text.split("\n\nUsage:").next().unwrap_or(text);
+    let what = what
+        .split("\n\nFor more information")
+        .next()
+        .unwrap_or(what);
+    let words: Vec<_> = what
+        .trim_start_matches("error: ")
+        .split_whitespace()
+        .collect();
+    let words = words.join(" ").replace(" tip: ", ", ");
+    format!("{words}, see netsieve --help")
 }
 
 /// Writes to stdout; a reader that has gone away is no error.

@@ -65,8 +65,8 @@ enum OutputFormat {
 }
 
 /// Runs the command.
-pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
-    let settings = settings(&args, global)?;
+pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
+    let settings = settings(args, global)?;
     let rejects: Box<dyn Write> = match &args.dead_letters {
         Some(path) => {
             let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
@@ -84,7 +84,7 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
         output: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
         rejects,
     };
-    match pipe.read_all(&args).and_then(|()| pipe.flush()) {
+    match pipe.read_all(args).and_then(|()| pipe.flush()) {
         Ok(()) => {}
         // Whoever read the output has had enough of it, as `head` does.
         Err(Stop::Closed) => return Ok(()),
@@ -339,7 +339,7 @@ fn progress(args: &Args, files: &[PathBuf]) -> Option<ProgressBar> {
 
 fn summary(tally: &Tally, events: u64) -> String {
     let rejected = tally.rejected_messages + tally.rejected_records;
-    let mut text = format!(
+    let text = format!(
         "{} messages, {} records: {events} events, {rejected} rejected",
         tally.messages, tally.records
     );
@@ -348,8 +348,9 @@ fn summary(tally: &Tally, events: u64) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
-    if !reasons.is_empty() {
-        text.push_str(&format!(" ({})", reasons.join(", ")));
+    if reasons.is_empty() {
+        text
+    } else {
+        format!("{text} ({})", reasons.join(", "))
     }
-    text
 }

@@ -17,9 +17,8 @@ pub struct Args {
 }
 
 /// Prints a schema.
-pub fn run(args: Args) -> Result<(), CliError> {
-    let Args { contract } = args;
-    print(if contract {
+pub fn run(args: &Args) -> Result<(), CliError> {
+    print(if args.contract {
         CONTRACT_PROTO
     } else {
         EVENT_PROTO

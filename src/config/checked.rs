@@ -7,6 +7,8 @@ use crate::pipeline::code::Warnings;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Limits, SourceFormat};
 
+use crate::kafka::settings::{BrakeSettings, CommitSettings, GroupProtocol, OnDataLoss};
+
 use super::kafka::Properties;
 
 /// Everything that a run is told, checked: no part of it need be checked again.
@@ -27,11 +29,11 @@ pub struct Config {
     /// The topic of what was rejected; neither a source nor an output.
     pub dead_letters_topic: String,
     /// When offsets are committed.
-    pub commit: Commit,
+    pub commit: CommitSettings,
     /// What is rejected beside what the contract rejects.
     pub validate: Validate,
     /// When too much was rejected.
-    pub brake: Brake,
+    pub brake: BrakeSettings,
     /// Without progress for so long, with messages to read, a worker is not ready.
     pub stalled_after: Duration,
     /// Longest time to drain.
@@ -64,15 +66,6 @@ pub struct Kafka {
     pub producer: Properties,
 }
 
-/// A consumer group protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupProtocol {
-    /// The client assigns.
-    Classic,
-    /// The broker assigns (KIP-848).
-    Consumer,
-}
-
 /// What is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -84,15 +77,6 @@ pub struct Source {
     pub format: SourceFormat,
     /// What to do when messages were deleted before they were read.
     pub on_data_loss: OnDataLoss,
-}
-
-/// What to do when messages were deleted before they were read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnDataLoss {
-    /// End with an error.
-    Stop,
-    /// Go on from the earliest message there is.
-    Continue,
 }
 
 /// Where events go.
@@ -110,17 +94,6 @@ pub struct Output {
     pub kinds: Vec<Kind>,
 }
 
-/// When offsets are committed: at whichever comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Commit {
-    /// So long after the last commit.
-    pub interval: Duration,
-    /// After so many records.
-    pub max_records: u64,
-    /// After so many bytes of messages.
-    pub max_bytes: usize,
-}
-
 /// What is rejected beside what the contract rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validate {
@@ -128,28 +101,6 @@ pub struct Validate {
     pub reject: Warnings,
     /// Size limits.
     pub limits: Limits,
-}
-
-/// When too much was rejected.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Brake {
-    /// How many of the last messages are looked at.
-    pub window_messages: usize,
-    /// The brake acts above this share of them.
-    pub max_rejected_share: f64,
-    /// What it does.
-    pub action: BrakeAction,
-    /// For how long it stops reading.
-    pub pause: Duration,
-}
-
-/// What the brake does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BrakeAction {
-    /// It logs and counts.
-    Alert,
-    /// It stops reading for a while as well.
-    Pause,
 }
 
 /// How to log.

@@ -8,6 +8,8 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
+use crate::kafka::client::reserved;
+
 use super::environment::Environment;
 use super::error::{ConfigError, Origin};
 use super::keys;
@@ -65,36 +67,17 @@ const SECRET_NAMES: &[&str] = &[
     "oauthbearer.config",
 ];
 
-/// Properties that netsieve sets, and how to say instead what they say.
+/// Properties that netsieve sets from keys of its own, beside those that the Kafka side reserves
+/// for itself.
 const OWNED: &[(&str, &str)] = &[
-    ("client.id", "use instance"),
-    ("bootstrap.servers", "use kafka.bootstrap"),
-    ("metadata.broker.list", "use kafka.bootstrap"),
-    ("group.id", "use source.group"),
-    ("group.protocol", "use kafka.group_protocol"),
-    ("group.instance.id", "use kafka.static_membership"),
-    ("enable.auto.commit", OWNED_BY_DELIVERY),
-    ("auto.commit.enable", OWNED_BY_DELIVERY),
-    ("auto.commit.interval.ms", "use commit.interval"),
-    ("enable.auto.offset.store", OWNED_BY_DELIVERY),
-    ("isolation.level", OWNED_BY_DELIVERY),
-    ("enable.partition.eof", OWNED_BY_DELIVERY),
-    ("partition.assignment.strategy", OWNED_BY_DELIVERY),
-    ("enable.idempotence", OWNED_BY_DELIVERY),
-    ("enable.gapless.guarantee", OWNED_BY_DELIVERY),
-    ("transactional.id", OWNED_BY_DELIVERY),
-    ("acks", OWNED_BY_DELIVERY),
-    ("request.required.acks", OWNED_BY_DELIVERY),
-    ("delivery.report.only.error", OWNED_BY_DELIVERY),
+    ("bootstrap.servers", "set `kafka.bootstrap` instead"),
+    ("metadata.broker.list", "set `kafka.bootstrap` instead"),
+    ("delivery.report.only.error", "every delivery is counted"),
     (
-        "message.max.bytes",
-        "remove it, it follows from max.message.bytes of the topics",
+        "statistics.interval.ms",
+        "lag and readiness are told by them",
     ),
-    ("test.mock.num.brokers", "run `netsieve demo`"),
-    ("statistics.interval.ms", "remove it, metrics depend on it"),
 ];
-
-const OWNED_BY_DELIVERY: &str = "remove it, delivery depends on it";
 
 /// A property as it was given.
 pub(super) struct Passed {
@@ -112,9 +95,11 @@ pub(super) fn property(
     environment: &Environment,
 ) -> Result<Passed, ConfigError> {
     let origin = &setting.origin;
-    if let Some((_, remedy)) = OWNED.iter().find(|(owned, _)| *owned == name) {
-        let what = format!("{path} is set by netsieve");
-        return Err(ConfigError::new(what, origin, remedy));
+    let owned = OWNED.iter().find(|(owned, _)| *owned == name);
+    let why = owned.map(|(_, why)| *why).or_else(|| reserved(name));
+    if let Some(why) = why {
+        let what = format!("{path} cannot be given ({why})");
+        return Err(ConfigError::new(what, origin, "remove it"));
     }
     let Some(given) = setting.text() else {
         let what = format!("{path} cannot be {}", setting.shown());

@@ -255,7 +255,7 @@ pub const KEYS: &[Key] = &[
     key(
         "brake.pause",
         Form::Duration(SECOND, HOUR),
-        "\"30s\"",
+        "\"60s\"",
         "How long the brake stops reading.",
     ),
     key(

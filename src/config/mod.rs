@@ -1,8 +1,8 @@
 //! One TOML file, the environment over it, `--set` over that, and flags on top become one
 //! checked [`Config`]. Whoever holds a `Config` need not check anything of it again.
 //!
-//! The layers are flattened to dotted paths ([`layers`]), every path is looked up in the one
-//! list of [`keys`], and every value is read in the form that its key has ([`given`]).
+//! The layers are flattened to dotted paths (`layers`), every path is looked up in the one
+//! list of [`keys`], and every value is read in the form that its key has (`given`).
 
 mod checked;
 mod environment;
@@ -13,14 +13,12 @@ pub mod keys;
 mod layers;
 mod load;
 mod outputs;
+mod parts;
 mod properties;
 mod sections;
 mod value;
 
-pub use checked::{
-    Brake, BrakeAction, Commit, Config, Delivery, GroupProtocol, Kafka, Log, LogFormat, OnDataLoss,
-    Output, Source, Validate,
-};
+pub use checked::{Config, Delivery, Kafka, Log, LogFormat, Output, Source, Validate};
 pub use environment::Environment;
 pub use error::{ConfigError, Origin};
 pub use kafka::{Properties, Property};

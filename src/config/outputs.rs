@@ -132,13 +132,11 @@ pub(super) fn refuse_loop(
 ) -> Result<(), ConfigError> {
     for topic in topics {
         let clash = if topic.starts_with('^') {
-            let pattern = regex::bytes::Regex::new(topic).map_err(|_| {
+            let pattern = regex_lite::Regex::new(topic).map_err(|_| {
                 let what = format!("has the pattern {}, which is not valid", quoted(topic));
                 source.error(what, "give a POSIX extended regular expression")
             })?;
-            written
-                .iter()
-                .find(|(name, _)| pattern.is_match(name.as_bytes()))
+            written.iter().find(|(name, _)| pattern.is_match(name))
         } else if is_name(topic) {
             written.iter().find(|(name, _)| name == topic)
         } else {

@@ -1,12 +1,12 @@
 //! Section by section, from settings to the checked configuration.
 
+use crate::kafka::settings::{
+    BrakeAction, BrakeSettings, CommitSettings, GroupProtocol, OnDataLoss,
+};
 use crate::pipeline::code::Warning;
 use crate::pipeline::settings::{Limits, SourceFormat};
 
-use super::checked::{
-    Brake, BrakeAction, Commit, Config, Delivery, GroupProtocol, Kafka, Log, LogFormat, OnDataLoss,
-    Source, Validate,
-};
+use super::checked::{Config, Delivery, Kafka, Log, LogFormat, Source, Validate};
 use super::environment::Environment;
 use super::error::ConfigError;
 use super::given::Given;
@@ -178,11 +178,11 @@ impl Reader {
         })
     }
 
-    fn commit(&mut self) -> Result<Commit, ConfigError> {
-        Ok(Commit {
+    fn commit(&mut self) -> Result<CommitSettings, ConfigError> {
+        Ok(CommitSettings {
             interval: self.get("commit.interval")?.duration()?,
             max_records: self.get("commit.max_records")?.whole()?,
-            max_bytes: self.get("commit.max_bytes")?.size()?,
+            max_bytes: self.get("commit.max_bytes")?.size()? as u64,
         })
     }
 
@@ -202,13 +202,13 @@ impl Reader {
         })
     }
 
-    fn brake(&mut self) -> Result<Brake, ConfigError> {
+    fn brake(&mut self) -> Result<BrakeSettings, ConfigError> {
         let actions = [("alert", BrakeAction::Alert), ("pause", BrakeAction::Pause)];
-        Ok(Brake {
-            window_messages: to_usize(self.get("brake.window")?.whole()?),
+        Ok(BrakeSettings {
+            window: to_usize(self.get("brake.window")?.whole()?),
             max_rejected_share: self.get("brake.max_rejected_share")?.share()?,
             action: self.get("brake.action")?.one_of(&actions)?,
-            pause: self.get("brake.pause")?.duration()?,
+            pause_for: self.get("brake.pause")?.duration()?,
         })
     }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::*;
+use crate::kafka::settings::{BrakeSettings, CommitSettings};
 use crate::pipeline::code::Warning;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Limits};
@@ -63,6 +64,8 @@ fn every_key_has_a_default_that_works() {
     assert_eq!(config.source.topics, ["network_connection"]);
     assert_eq!(config.dead_letters_topic, "network_connection.dead_letters");
     assert_eq!(config.validate.limits, Limits::default());
+    assert_eq!(config.commit, CommitSettings::default());
+    assert_eq!(config.brake, BrakeSettings::default());
     assert!(config.validate.reject.is_empty());
     let outputs = config.outputs.iter();
     let outputs: Vec<_> = outputs
@@ -234,7 +237,9 @@ fn secrets_are_never_shown() {
     let consumer = &loaded.config.kafka.consumer;
     assert_eq!(consumer["sasl.username"].expose(), "hunter2");
     assert_eq!(consumer["ssl.key.password"].expose(), "from a file");
-    let mut printed = format!("{loaded:?} {loaded:#?}");
+    let kafka = loaded.config.kafka_settings("a".to_owned());
+    assert_eq!(kafka.consumer["sasl.username"], "hunter2");
+    let mut printed = format!("{loaded:?} {loaded:#?} {kafka:?}");
     for property in consumer
         .values()
         .chain(loaded.config.kafka.producer.values())
@@ -363,7 +368,7 @@ fn an_error_says_what_where_and_what_to_do() {
         [kafka]\nbootstrap = "${env:BROKERS}"
             kafka.bootstrap takes no reference, netsieve.toml:2, use ${env:…} and ${file:…} for librdkafka properties only
         [kafka]\nbootstrap.servers = "a:1"
-            kafka.bootstrap.servers is set by netsieve, netsieve.toml:2, use kafka.bootstrap
+            kafka.bootstrap.servers cannot be given (set `kafka.bootstrap` instead), netsieve.toml:2, remove it
         [kafka]\nclient.rak = "a"
             unknown key kafka.client.rak, netsieve.toml:2, did you mean kafka.client.rack?
         [kafka.consumer]\nfetch.min.byte = 1

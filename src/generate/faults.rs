@@ -199,6 +199,10 @@ const MALFORMED_JSON_RECORDS: &[&str] = &[
     r#"{"local_address":"10.0.0.1:80","protocol":"tcp,ipv4","process_name":{"name":"x"}}"#,
 ];
 
+fn pick(rng: &mut Rng, choices: &[&'static str]) -> &'static str {
+    rng.pick::<&'static str>(choices)
+}
+
 /// A record that must be rejected with that code.
 pub(super) fn record(rejection: Rejection, encoding: Encoding, rng: &mut Rng) -> Entry {
     let mut row = Row {
@@ -211,10 +215,10 @@ pub(super) fn record(rejection: Rejection, encoding: Encoding, rng: &mut Rng) ->
         service: String::new(),
     };
     let mut quirk = Quirk::None;
-    let text = |choices: &[&str], rng: &mut Rng| (*rng.pick(choices)).to_owned();
+    let text = |choices, rng: &mut Rng| pick(rng, choices).to_owned();
     match (rejection, encoding) {
         (Rejection::MalformedRecord, Encoding::Json) => {
-            quirk = Quirk::Json(*rng.pick(MALFORMED_JSON_RECORDS));
+            quirk = Quirk::Json(pick(rng, MALFORMED_JSON_RECORDS));
         }
         (Rejection::MalformedRecord, Encoding::Protobuf) => {
             quirk = *rng.pick(&[Quirk::Cut, Quirk::BadText]);
@@ -228,10 +232,10 @@ pub(super) fn record(rejection: Rejection, encoding: Encoding, rng: &mut Rng) ->
         (Rejection::InvalidRemoteAddress, _) => row.remote = text(BAD_ADDRESSES, rng),
         (Rejection::AddressProtocolMismatch, _) => {
             row.protocol = text(&["tcp,ipv4", "tcp,ipv4,ethernet"], rng);
-            row.local = "80,10.0.0.1,00-0D-3A-13-E3-69,extra".to_owned();
+            "80,10.0.0.1,00-0D-3A-13-E3-69,extra".clone_into(&mut row.local);
         }
         (Rejection::InvalidProcessId, _) => {
-            quirk = Quirk::ProcessId(*rng.pick(&["1.5", "4294967296", "-2", "\"abc\""]));
+            quirk = Quirk::ProcessId(pick(rng, &["1.5", "4294967296", "-2", "\"abc\""]));
         }
         (Rejection::FieldTooLong, _) => row.process = "x".repeat((32 << 10) + 1),
         _ => {}

@@ -70,7 +70,8 @@ struct Service {
     port: u16,
     bind: Bind,
     process: &'static str,
-    service: &'static str,
+    /// The service's name, as Windows and inetd have one.
+    name: &'static str,
 }
 
 struct Client {
@@ -81,10 +82,10 @@ struct Client {
 }
 
 macro_rules! services {
-    ($($transport:literal $port:literal $bind:ident $process:literal $service:literal)*) => {
+    ($($transport:literal $port:literal $bind:ident $process:literal $name:literal)*) => {
         &[$(Service {
             transport: $transport, port: $port, bind: Bind::$bind,
-            process: $process, service: $service,
+            process: $process, name: $name,
         }),*]
     };
 }
@@ -268,7 +269,7 @@ impl Host {
             state: (service.transport == "tcp").then_some(State::Listen),
             pid: Some(self.pid_of(place, service.process)),
             process: service.process,
-            service: service.service,
+            service: service.name,
         }
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pipeline::code::{Rejection, Warning};
 use crate::pipeline::record::{Kind, State};
+use crate::proto::v1;
 
 /// What must come of one message: one line of the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +124,48 @@ pub struct ExpectedEnd {
     /// The name in place of a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+/// What an event that came out says, in the manifest's form. A kind or a state that the schema
+/// does not know is absent.
+impl From<&v1::Event> for ExpectedEvent {
+    fn from(event: &v1::Event) -> Self {
+        let present = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let kind = Kind::ALL.iter().find(|kind| **kind as i32 == event.kind);
+        let state = State::ALL
+            .iter()
+            .find(|state| **state as i32 == event.state);
+        let process = event.process.as_ref();
+        Self {
+            kind: kind.map_or("", |kind| kind.name()).to_owned(),
+            protocols: event.protocols.clone(),
+            transport: present(&event.transport),
+            network: present(&event.network),
+            state: state.map(|state| state.name().to_owned()),
+            local: event
+                .local
+                .as_ref()
+                .map(ExpectedEnd::from)
+                .unwrap_or_default(),
+            remote: event.remote.as_ref().map(ExpectedEnd::from),
+            pid: process.and_then(|process| process.pid),
+            process: process.and_then(|process| present(&process.name)),
+            warnings: event.warnings.clone(),
+        }
+    }
+}
+
+impl From<&v1::Endpoint> for ExpectedEnd {
+    fn from(end: &v1::Endpoint) -> Self {
+        let present = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Self {
+            ip: present(&end.ip),
+            port: end.port.and_then(|port| u16::try_from(port).ok()),
+            zone: present(&end.zone),
+            mac: present(&end.mac),
+            name: present(&end.name),
+        }
+    }
 }
 
 /// What the generator knows of a row that it wrote and that is valid.

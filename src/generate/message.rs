@@ -69,6 +69,10 @@ pub(super) enum Quirk {
 }
 
 /// How a JSON message is written.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a liberty of its own"
+)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Style {
     camel_case: bool,
@@ -122,10 +126,15 @@ pub(super) fn json(draft: &Draft, style: Style) -> Vec<u8> {
         .iter()
         .all(|entry| !matches!(entry.quirk, Quirk::Json(_)));
     match elements.as_slice() {
-        [one] if style.single && whole => text.push_str(&format!("\"data\":{one}")),
+        [one] if style.single && whole => {
+            text.push_str("\"data\":");
+            text.push_str(one);
+        }
         _ => {
             let separator = if style.lines { ",\n  " } else { "," };
-            text.push_str(&format!("\"data\":[{}]", elements.join(separator)));
+            text.push_str("\"data\":[");
+            text.push_str(&elements.join(separator));
+            text.push(']');
         }
     }
     text.push('}');
@@ -241,7 +250,10 @@ impl Object {
         } else {
             name.to_owned()
         };
-        self.text.push_str(&format!("\"{name}\":{value}"));
+        self.text.push('"');
+        self.text.push_str(&name);
+        self.text.push_str("\":");
+        self.text.push_str(value);
     }
 
     fn finish(mut self) -> String {

@@ -43,7 +43,7 @@ const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// What a load is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Everything random follows from it.
     pub seed: u64,
@@ -157,11 +157,15 @@ impl Generator {
         let mut rng = Rng::at(self.options.seed, sequence);
         let rng = &mut rng;
         let host = rng.pick(&self.hosts).clone();
-        let encoding = match self.options.encodings {
-            Encodings::Json => Encoding::Json,
-            Encodings::Protobuf => Encoding::Protobuf,
-            Encodings::Mixed if rng.chance(0.5) => Encoding::Json,
-            Encodings::Mixed => Encoding::Protobuf,
+        let is_json = match self.options.encodings {
+            Encodings::Json => true,
+            Encodings::Protobuf => false,
+            Encodings::Mixed => rng.chance(0.5),
+        };
+        let encoding = if is_json {
+            Encoding::Json
+        } else {
+            Encoding::Protobuf
         };
         let fault = rng
             .chance(self.options.bad)
@@ -295,19 +299,19 @@ impl Generator {
             SEQUENCE_HEADER.to_owned(),
             Some(sequence.to_string().into_bytes()),
         )];
-        let named = match fault {
+        let is_told = match fault {
             Some(MessageFault::UnknownFormat) => false,
             // Only the header says that what is left of it is protobuf.
             Some(_) => encoding == Encoding::Protobuf || rng.chance(0.4),
             None => rng.chance(0.4),
         };
-        if named {
-            let names: &[&str] = match encoding {
+        if is_told {
+            let media_types: &[&str] = match encoding {
                 Encoding::Json => &["application/json"],
                 Encoding::Protobuf => &["application/x-protobuf", "application/protobuf"],
             };
-            let name = rng.pick(names).as_bytes().to_vec();
-            headers.push(("content-type".to_owned(), Some(name)));
+            let media_type = rng.pick(media_types).as_bytes().to_vec();
+            headers.push(("content-type".to_owned(), Some(media_type)));
         } else if fault.is_none() && self.options.carrier == Carrier::Kafka && rng.chance(0.1) {
             let framing: &[u8] = match encoding {
                 Encoding::Json => &[0, 0, 0, 0, 7],

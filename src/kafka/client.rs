@@ -52,6 +52,12 @@ const RESERVED: &[(&str, &str)] = &[
     ("test.mock.num.brokers", "run `netsieve demo` instead"),
 ];
 
+/// Why a property is not passed through, where it is not.
+pub fn reserved(property: &str) -> Option<&'static str> {
+    let found = RESERVED.iter().find(|(reserved, _)| *reserved == property);
+    found.map(|(_, why)| *why)
+}
+
 /// Where a partition is first read from, when the group has no offset of it yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartAt {
@@ -222,7 +228,7 @@ fn pass_through(
     side: &'static str,
 ) -> Result<(), KafkaError> {
     for (key, value) in properties {
-        if let Some((_, why)) = RESERVED.iter().find(|(reserved, _)| reserved == key) {
+        if let Some(why) = reserved(key) {
             return Err(KafkaError::ReservedProperty {
                 property: key.clone(),
                 side,

@@ -1,13 +1,19 @@
 //! A worker's metrics: handles made once, counts handed over in batches.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use super::status::Counts;
+use crate::observe::logs::RateLimited;
 use crate::observe::metrics as names;
 use crate::pipeline::code::{Reason, Rejection, Warning};
 use crate::pipeline::emit::Tally;
+
+/// So many lines of each reason go to the log in a window; the others are summed up at its end.
+const LOG_FIRST: u64 = 3;
+const LOG_WINDOW: Duration = Duration::from_secs(60);
 
 /// Handles of the metrics that a worker touches often.
 pub(super) struct Meters {
@@ -25,6 +31,7 @@ pub(super) struct Meters {
     pub(super) up: Gauge,
     /// What was handed over so far.
     shown: Tally,
+    log: RateLimited<&'static str>,
 }
 
 impl Meters {
@@ -49,6 +56,7 @@ impl Meters {
             rejected_share: of_worker(names::REJECTED_SHARE),
             up: of_worker(names::WORKER_UP),
             shown: Tally::default(),
+            log: RateLimited::new(LOG_FIRST, LOG_WINDOW),
         }
     }
 
@@ -89,27 +97,43 @@ impl Meters {
         add(&counts.messages, messages);
         add(&counts.records, records);
         add(&counts.rejected, rejected_records + rejected_messages);
-        count_codes(tally, &before);
+        self.count_codes(tally, &before);
     }
-}
 
-/// The rare ones are looked up when they happen.
-fn count_codes(tally: &Tally, before: &Tally) {
-    for reason in Reason::all() {
-        let count = tally.rejected(reason) - before.rejected(reason);
-        if count > 0 {
-            let level = match reason {
-                Reason::Rejection(code) => code.level(),
-                Reason::Promoted(code) => code.level(),
-            };
-            let labels = [("level", level.name()), ("reason", reason.name())];
-            counter!(names::REJECTS, &labels).increment(count);
+    /// Counts and logs the rare ones, which are looked up when they happen.
+    fn count_codes(&mut self, tally: &Tally, before: &Tally) {
+        let now = Instant::now();
+        for summary in self.log.summaries(now) {
+            tracing::warn!(
+                reason = summary.key,
+                count = summary.untold,
+                "rejected and not logged one by one"
+            );
         }
-    }
-    for warning in Warning::ALL {
-        let count = tally.warned(*warning) - before.warned(*warning);
-        if count > 0 {
-            counter!(names::WARNINGS, "code" => warning.name()).increment(count);
+        for reason in Reason::all() {
+            let count = tally.rejected(reason) - before.rejected(reason);
+            if count > 0 {
+                let level = match reason {
+                    Reason::Rejection(code) => code.level(),
+                    Reason::Promoted(code) => code.level(),
+                };
+                let labels = [("level", level.name()), ("reason", reason.name())];
+                counter!(names::REJECTS, &labels).increment(count);
+                if self.log.admit(reason.name(), count, now) {
+                    tracing::warn!(
+                        level = level.name(),
+                        reason = reason.name(),
+                        count,
+                        "rejected, see the dead letters"
+                    );
+                }
+            }
+        }
+        for warning in Warning::ALL {
+            let count = tally.warned(*warning) - before.warned(*warning);
+            if count > 0 {
+                counter!(names::WARNINGS, "code" => warning.name()).increment(count);
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the Kafka side must be told, checked once by the configuration.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 /// Settings of the Kafka side of a processor.
@@ -8,9 +10,9 @@ use std::time::Duration;
 pub struct KafkaSettings {
     /// librdkafka properties of every consumer, `bootstrap.servers` among them; they go over
     /// netsieve's own, see [`client`](super::client).
-    pub consumer: BTreeMap<String, String>,
+    pub consumer: ClientProperties,
     /// librdkafka properties of every producer, `bootstrap.servers` among them.
-    pub producer: BTreeMap<String, String>,
+    pub producer: ClientProperties,
     /// Source topics: names, or patterns that begin with `^`. Not empty.
     pub sources: Vec<String>,
     /// Consumer group.
@@ -45,6 +47,37 @@ pub struct KafkaSettings {
     pub connect_timeout: Duration,
     /// How long a shutdown may take: what is in work is delivered, committed, and the group left.
     pub shutdown_timeout: Duration,
+}
+
+/// librdkafka properties by name. Debug shows the names alone: a value may be a secret.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ClientProperties(BTreeMap<String, String>);
+
+impl Deref for ClientProperties {
+    type Target = BTreeMap<String, String>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for ClientProperties {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for ClientProperties {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(properties: I) -> Self {
+        let properties = properties.into_iter();
+        Self(properties.map(|(n, v)| (n.into(), v.into())).collect())
+    }
+}
+
+impl fmt::Debug for ClientProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// How members of a consumer group agree on who reads what.
@@ -171,7 +204,7 @@ impl KafkaSettings {
         dead_letters: &str,
         group: &str,
     ) -> Self {
-        let cluster = BTreeMap::from([("bootstrap.servers".to_owned(), bootstrap.to_owned())]);
+        let cluster: ClientProperties = [("bootstrap.servers", bootstrap)].into_iter().collect();
         Self {
             consumer: cluster.clone(),
             producer: cluster,

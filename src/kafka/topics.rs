@@ -14,7 +14,7 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::{Metadata, MetadataBroker};
-use regex::Regex;
+use regex_lite::Regex;
 
 use super::client::{self, DEFAULT_MAX_MESSAGE_BYTES};
 use super::context::GroupContext;
@@ -135,9 +135,13 @@ fn connect(
             drop(inspector.poll(Duration::ZERO));
         }
         if let Some((code, text)) = inspector.context().notes().take_error() {
-            reason = text;
             if is_authentication(code) {
+                let reason = text;
                 return Err(KafkaError::Authentication { bootstrap, reason });
+            }
+            // "All brokers are down" comes again and again, and says nothing of the cause.
+            if code != RDKafkaErrorCode::AllBrokersDown {
+                reason = text;
             }
         }
         if Instant::now() >= deadline {
@@ -363,7 +367,7 @@ mod tests {
         assert!(matches!(error, KafkaError::Unreachable { .. }), "{error}");
         let text = error.to_string();
         assert!(
-            text.contains("127.0.0.1:9") && !text.contains('\n'),
+            text.contains("127.0.0.1:9") && text.contains("refused") && !text.contains('\n'),
             "{text}"
         );
     }

@@ -1,6 +1,10 @@
 //! Whether the process does its work, and what each worker says of itself.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde::Serialize;
+
+use crate::kafka::status::{PartitionStatus, Status, WorkerStatus};
 
 /// The health of the process at one moment.
 #[derive(Clone, Debug, Serialize)]
@@ -37,8 +41,44 @@ pub struct Partition {
     pub topic: String,
     /// Partition.
     pub partition: i32,
-    /// The last committed offset; absent where there is none.
-    pub committed: Option<i64>,
+    /// The last committed offset.
+    pub committed: i64,
     /// Records not yet committed; absent until the broker has told the partition's end.
     pub lag_records: Option<u64>,
+}
+
+impl From<&Status> for Health {
+    fn from(status: &Status) -> Self {
+        Self {
+            not_ready: status.ready().err(),
+            workers: status.workers().iter().map(Worker::from).collect(),
+        }
+    }
+}
+
+impl From<&WorkerStatus> for Worker {
+    fn from(status: &WorkerStatus) -> Self {
+        let now = status.snapshot();
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Self {
+            state: now.state.name(),
+            reason: now.reason,
+            messages: count(&status.counts.messages),
+            records: count(&status.counts.records),
+            rejected: count(&status.counts.rejected),
+            produced: count(&status.counts.produced),
+            partitions: now.partitions.into_iter().map(Partition::from).collect(),
+        }
+    }
+}
+
+impl From<PartitionStatus> for Partition {
+    fn from(status: PartitionStatus) -> Self {
+        Self {
+            topic: status.topic,
+            partition: status.partition,
+            committed: status.committed,
+            lag_records: status.lag,
+        }
+    }
 }

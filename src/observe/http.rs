@@ -91,16 +91,10 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
         .map_err(|source| BindError { address, source })
 }
 
-/// Serves the pages until `stop` comes. To be called within a tokio runtime.
-pub async fn serve(
-    listener: TcpListener,
-    pages: Pages,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+/// Serves the pages for as long as it is polled. To be called within a tokio runtime.
+pub async fn serve(listener: TcpListener, pages: Pages) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    axum::serve(listener, pages.router())
-        .with_graceful_shutdown(stop)
-        .await
+    axum::serve(listener, pages.router()).await
 }
 
 async fn metrics(State(pages): State<Pages>) -> impl IntoResponse {
@@ -163,8 +157,12 @@ mod tests {
                 .enable_all()
                 .build()
                 .unwrap();
-            let stopped = async { stopped.await.unwrap_or_default() };
-            runtime.block_on(serve(listener, pages, stopped)).unwrap();
+            runtime.block_on(async {
+                tokio::select! {
+                    ended = serve(listener, pages) => ended.unwrap(),
+                    stop = stopped => stop.unwrap(),
+                }
+            });
         });
         check(&|path| {
             let mut stream = std::net::TcpStream::connect(address).unwrap();

@@ -29,7 +29,8 @@ pub fn install(log: &Log) -> Result<(), TryInitError> {
     }
 }
 
-/// Lets the first lines of each key through, window by window, and counts the others.
+/// Lets the first lines of each key through, window by window, and counts what the others
+/// would have told.
 ///
 /// Time is an argument, so that whoever asks decides what now is.
 #[derive(Debug)]
@@ -43,17 +44,16 @@ pub struct RateLimited<K> {
 struct Window {
     since: Instant,
     lines: u64,
+    untold: u64,
 }
 
-/// Lines of one key that were kept back.
+/// What was kept back of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suppressed<K> {
     /// The key.
     pub key: K,
-    /// How many lines.
-    pub lines: u64,
-    /// In how long a window.
-    pub window: Duration,
+    /// How many things were not told of.
+    pub untold: u64,
 }
 
 impl<K: Copy + Eq + Hash> RateLimited<K> {
@@ -67,22 +67,26 @@ impl<K: Copy + Eq + Hash> RateLimited<K> {
         }
     }
 
-    /// Whether a line of this key may be written now.
+    /// Whether a line of this key, which tells of `things`, may be written now.
     ///
-    /// A key's window begins with its first line. Ask for [`Self::summaries`] before, or the
-    /// count of a window that has ended is lost.
-    pub fn admit(&mut self, key: K, now: Instant) -> bool {
-        let fresh = Window {
+    /// A key's window begins with its first line. Ask for [`Self::summaries`] before, or what
+    /// was kept back in a window that has ended is forgotten.
+    pub fn admit(&mut self, key: K, things: u64, now: Instant) -> bool {
+        let fresh = || Window {
             since: now,
             lines: 0,
+            untold: 0,
         };
-        let window = self.seen.entry(key).or_insert(fresh);
+        let window = self.seen.entry(key).or_insert_with(fresh);
         if now.duration_since(window.since) >= self.window {
-            window.since = now;
-            window.lines = 0;
+            *window = fresh();
         }
         window.lines += 1;
-        window.lines <= self.first
+        let admitted = window.lines <= self.first;
+        if !admitted {
+            window.untold += things;
+        }
+        admitted
     }
 
     /// Ends the windows that are over and tells what was kept back in them: each is one line.
@@ -90,13 +94,11 @@ impl<K: Copy + Eq + Hash> RateLimited<K> {
         let over = self
             .seen
             .extract_if(|_, window| now.duration_since(window.since) >= self.window);
-        let kept_back = over.filter(|(_, window)| window.lines > self.first);
-        let summary = kept_back.map(|(key, window)| Suppressed {
+        let summaries = over.map(|(key, window)| Suppressed {
             key,
-            lines: window.lines - self.first,
-            window: self.window,
+            untold: window.untold,
         });
-        summary.collect()
+        summaries.filter(|summary| summary.untold > 0).collect()
     }
 }
 
@@ -111,28 +113,28 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut limited = RateLimited::new(2, WINDOW);
-        let mut passed = |key, second| limited.admit(key, at(second));
-        assert!(passed("a", 0) && passed("a", 1));
-        assert!(!passed("a", 2) && !passed("a", 9));
-        assert!(passed("b", 9));
-        assert_eq!(limited.summaries(at(9)), []);
+        let mut passed = |key, things, second| limited.admit(key, things, at(second));
+        assert!(passed("a", 9, 0) && passed("a", 9, 1));
+        assert!(!passed("a", 3, 2) && !passed("a", 4, 9));
+        assert!(passed("b", 9, 9), "each key has its own window");
+        assert_eq!(limited.summaries(at(9)), [], "no window is over");
         let of_a = Suppressed {
             key: "a",
-            lines: 2,
-            window: WINDOW,
+            untold: 7,
         };
         assert_eq!(limited.summaries(at(10)), [of_a]);
-        assert_eq!(limited.summaries(at(10)), []);
-        assert!(limited.admit("a", at(10)));
-        assert_eq!(limited.summaries(at(19)), [], "b had only one line");
+        assert_eq!(limited.summaries(at(10)), [], "it is told once");
+        assert!(limited.admit("a", 1, at(10)));
+        assert_eq!(limited.summaries(at(19)), [], "nothing of b was kept back");
     }
 
     #[test]
     fn a_window_begins_anew_without_a_summary() {
         let start = Instant::now();
         let mut limited = RateLimited::new(1, WINDOW);
-        assert!(limited.admit((), start));
-        assert!(!limited.admit((), start + WINDOW / 2));
-        assert!(limited.admit((), start + WINDOW));
+        assert!(limited.admit((), 1, start));
+        assert!(!limited.admit((), 1, start + WINDOW / 2));
+        assert!(limited.admit((), 1, start + WINDOW));
+        assert!(!limited.admit((), 1, start + WINDOW));
     }
 }

@@ -229,13 +229,10 @@ fn hexadecimal(ip: IpAddr, port: u16) -> String {
         IpAddr::V4(ip) => ip.octets().to_vec(),
         IpAddr::V6(ip) => ip.octets().to_vec(),
     };
-    let mut text = String::new();
-    for word in octets.chunks(4) {
-        for byte in word.iter().rev() {
-            text.push_str(&format!("{byte:02X}"));
-        }
-    }
-    format!("{text}:{port:04X}")
+    let words = octets.chunks(4);
+    let swapped = words.flat_map(|word| word.iter().rev());
+    let digits: Vec<_> = swapped.map(|byte| format!("{byte:02X}")).collect();
+    format!("{}:{port:04X}", digits.concat())
 }
 
 /// osquery: protocols by number, every address with a port.

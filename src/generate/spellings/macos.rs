@@ -53,17 +53,16 @@ fn column(ip: IpAddr, port: u16, end: &mut End) -> (String, bool) {
     if ip.is_unspecified() {
         return (format!("*.{port}"), false);
     }
-    let mut text = ip.to_string();
+    let text = ip.to_string();
     if ip.is_ipv6() {
         let cut = text.len() >= IPV6_ADDRESS;
-        text.truncate(IPV6_ADDRESS);
         if cut {
             end.ip = None;
         }
-        return (format!("{text}.{port}"), cut);
+        return (format!("{text:.IPV6_ADDRESS$}.{port}"), cut);
     }
     let address = text.len() + 1;
-    text.push_str(&format!(".{port}"));
+    let mut text = format!("{text}.{port}");
     text.truncate(IPV4_COLUMN);
     // A whole port of four digits that ends at the column's edge looks the same as a cut one.
     let cut = text.len() == IPV4_COLUMN && text.len() - address < 5;

@@ -150,9 +150,8 @@ pub(super) fn plain(socket: &Socket) -> Spelled {
 
 fn kind_of(socket: &Socket) -> Kind {
     match (socket.state, socket.remote) {
-        (Some(State::Listen), _) => Kind::Listener,
+        (Some(State::Listen), _) | (None, None) => Kind::Listener,
         (_, Some(_)) => Kind::Connection,
-        (None, None) => Kind::Listener,
         (Some(_), None) => Kind::Idle,
     }
 }

@@ -56,7 +56,8 @@ fn warned(socket: &Socket, warning: Warning) -> Spelled {
 fn unrecognized_state(socket: &Socket, rng: &mut Rng) -> Spelled {
     let mut spelled = warned(socket, Warning::UnrecognizedState);
     spelled.truth.state = Some(State::Unknown);
-    spelled.row.state = (*rng.pick(&["01", "0A", "CONNECTED", "HALF_OPEN"])).to_owned();
+    let state = *rng.pick(&["01", "0A", "CONNECTED", "HALF_OPEN"]);
+    state.clone_into(&mut spelled.row.state);
     spelled
 }
 

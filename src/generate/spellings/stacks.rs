@@ -75,8 +75,8 @@ fn link_only(host: &Host, rng: &mut Rng) -> Spelled {
 /// IEEE's hyphens, Unix's colons or Cisco's groups of four.
 fn spelled_mac(mac: [u8; 6], separator: char) -> String {
     if separator == '.' {
-        let [a, b, c, d, e, f] = mac;
-        return format!("{a:02x}{b:02x}.{c:02x}{d:02x}.{e:02x}{f:02x}");
+        let digits = mac_text(mac, '-').replace('-', "").to_ascii_lowercase();
+        return format!("{}.{}.{}", &digits[..4], &digits[4..8], &digits[8..]);
     }
     let text = mac_text(mac, separator);
     if separator == ':' {

@@ -1,0 +1,139 @@
+//! Text for a person: colour where it is wanted, columns that keep their width.
+
+use std::io::IsTerminal;
+
+/// Whether and how text is coloured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paint(bool);
+
+impl Paint {
+    /// Colour on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+    pub(super) fn of(stream: &impl IsTerminal) -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self(stream.is_terminal() && !refused)
+    }
+
+    /// A heading.
+    pub(super) fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    /// What is there but not looked for.
+    pub(super) fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    /// What was rejected or failed.
+    pub(super) fn red(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    /// What came out well.
+    pub(super) fn green(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// The text in exactly that many characters: filled up with blanks, or its middle left out.
+pub(super) fn column(text: &str, width: usize) -> String {
+    format!("{:width$}", shorten(text, width))
+}
+
+/// The text in at most that many characters; where it is longer, its middle is left out, since
+/// addresses and paths differ at their ends.
+pub(super) fn shorten(text: &str, width: usize) -> String {
+    let count = text.chars().count();
+    if count <= width || width == 0 {
+        return text.to_owned();
+    }
+    let head = width / 2;
+    let tail = width - head - 1;
+    let start: String = text.chars().take(head).collect();
+    let end: String = text.chars().skip(count - tail).collect();
+    format!("{start}…{end}")
+}
+
+/// The text in lines of at most that many characters, broken between words; a longer word is
+/// broken anywhere.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let mut rest: Vec<char> = word.chars().collect();
+        loop {
+            let line = lines.last_mut().map_or(0, |line| line.chars().count());
+            let room = width.saturating_sub(if line == 0 { 0 } else { line + 1 });
+            let fits = rest.len() <= room;
+            if !fits && line > 0 {
+                lines.push(String::new());
+                continue;
+            }
+            let part: String = rest.drain(..rest.len().min(room.max(1))).collect();
+            if let Some(last) = lines.last_mut() {
+                if line > 0 {
+                    last.push(' ');
+                }
+                last.push_str(&part);
+            }
+            if rest.is_empty() {
+                break;
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
+/// A number with commas between its thousands.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_their_thousands_apart() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn text_is_broken_between_words_where_it_can_be() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("a longerword b", 4), ["a", "long", "erwo", "rd b"]);
+        assert_eq!(wrapped("", 4), [""]);
+    }
+
+    #[test]
+    fn a_column_has_its_width_whatever_the_text() {
+        for text in [
+            "",
+            "short",
+            "exactly10!",
+            "much longer than that",
+            "ünïcödé ünïcödé",
+        ] {
+            assert_eq!(column(text, 10).chars().count(), 10, "{text}");
+        }
+        assert_eq!(shorten("2001:db8::1234:5678", 9), "2001…5678");
+    }
+}

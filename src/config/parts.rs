@@ -1,0 +1,61 @@
+//! What each side of the processor is told of the configuration.
+
+use crate::kafka::KafkaSettings;
+use crate::kafka::settings::ClientProperties;
+use crate::pipeline::settings::{Output, Settings};
+
+use super::checked::Config;
+use super::kafka::Properties;
+
+impl Config {
+    /// The Kafka side's settings, for a process of that name.
+    pub fn kafka_settings(&self, instance: String) -> KafkaSettings {
+        let outputs = self.outputs.iter().map(|output| output.topic.clone());
+        let defaults = KafkaSettings::new(
+            &self.kafka.bootstrap,
+            "",
+            outputs.collect(),
+            &self.dead_letters_topic,
+            &self.source.group,
+        );
+        let with = |mut client: ClientProperties, properties: &Properties| {
+            for (name, property) in properties {
+                client.insert(name.clone(), property.expose().to_owned());
+            }
+            client
+        };
+        KafkaSettings {
+            consumer: with(defaults.consumer.clone(), &self.kafka.consumer),
+            producer: with(defaults.producer.clone(), &self.kafka.producer),
+            sources: self.source.topics.clone(),
+            instance,
+            workers: self.workers,
+            group_protocol: self.kafka.group_protocol,
+            static_membership: self.kafka.static_membership,
+            on_data_loss: self.source.on_data_loss,
+            commit: self.commit,
+            brake: self.brake,
+            watchdog_stalled_after: self.stalled_after,
+            shutdown_timeout: self.shutdown_timeout,
+            ..defaults
+        }
+    }
+
+    /// The core's settings. What the topics take is not known here: nothing is too large for
+    /// them yet.
+    pub fn core_settings(&self) -> Settings {
+        let outputs = self.outputs.iter().map(|output| Output {
+            format: output.format,
+            key: output.key,
+            kinds: output.kinds.clone(),
+            max_bytes: usize::MAX,
+        });
+        Settings {
+            format: self.source.format,
+            reject: self.validate.reject,
+            limits: self.validate.limits,
+            outputs: outputs.collect(),
+            dead_letter_max_bytes: usize::MAX,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `netsieve demo` as a newcomer runs it, but shorter.
+
+use std::process::{Command, Stdio};
+
+#[test]
+fn the_demo_ends_by_itself_and_its_books_balance() {
+    let output = Command::new(env!("CARGO_BIN_EXE_netsieve"))
+        .args(["demo", "--seconds", "1", "--rate", "200"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    assert_eq!(stderr, "");
+    for shown in [
+        "network_connection.dead_letters",
+        "/metrics",
+        // Built-in rows: one that is read, one that is rejected and why.
+        "127.0.0.53%lo:53",
+        "rejected   missing_protocol",
+        "Summary",
+        "p99",
+        "each as its sender foretold",
+    ] {
+        assert!(stdout.contains(shown), "{shown} in\n{stdout}");
+    }
+    for line in stdout.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+        assert!(!line.contains('\x1b'), "{line}");
+    }
+}

@@ -1,0 +1,176 @@
+//! What `docs/` and the example file say is what the code does. `UPDATE_DOCS=1 cargo test
+//! --test docs` rewrites them.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use netsieve::config::keys::{Form, KEYS};
+use netsieve::config::{Sources, load};
+use netsieve::observe::metrics;
+use netsieve::pipeline::code::{Rejection, Warning};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Compares a file with what it should be, or writes it.
+fn is_up_to_date(path: &Path, expected: &str) {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    let name = path.display();
+    assert!(
+        found == expected,
+        "{name} is not what the code says; UPDATE_DOCS=1 cargo test --test docs rewrites it"
+    );
+}
+
+/// A page of `docs/` with `table` between its two marks, the words around it left alone.
+fn page_has_table(name: &str, table: &str) {
+    const BEGIN: &str = "<!-- made from the code: begin -->\n";
+    const END: &str = "<!-- made from the code: end -->\n";
+    let path: PathBuf = root().join("docs").join(name);
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).expect("the page has its begin mark");
+    let (_, after) = rest.split_once(END).expect("the page has its end mark");
+    is_up_to_date(&path, &format!("{before}{BEGIN}\n{table}\n{END}{after}"));
+}
+
+#[test]
+fn configuration_lists_every_key() {
+    let mut table = String::from("| key | value | default | meaning |\n|---|---|---|---|\n");
+    for key in KEYS {
+        let default = match (key.default, &key.form) {
+            (None, _) => String::new(),
+            (Some(_), Form::Tables) => "the two of the [example](../netsieve.example.toml)".into(),
+            (Some(default), _) => format!("`{default}`"),
+        };
+        let value = key.form.expected();
+        writeln!(
+            table,
+            "| `{}` | {value} | {default} | {} |",
+            key.path, key.meaning
+        )
+        .unwrap();
+    }
+    page_has_table("configuration.md", &table);
+}
+
+#[test]
+fn metrics_are_all_listed() {
+    let mut table = String::from("| metric | kind | labels | meaning |\n|---|---|---|---|\n");
+    for metric in metrics::ALL {
+        let labels = metric.labels.iter().map(|label| format!("`{label}`"));
+        let labels = labels.collect::<Vec<_>>().join(" ");
+        let (name, kind, help) = (metric.name, metric.kind.name(), metric.help);
+        writeln!(table, "| `{name}` | {kind} | {labels} | {help} |").unwrap();
+    }
+    page_has_table("metrics.md", &table);
+}
+
+#[test]
+fn codes_are_all_listed() {
+    let mut table = String::new();
+    let head = "| code | level | stage | meaning |\n|---|---|---|---|\n";
+    let mut row = |name, level: &str, stage: &str, meaning| {
+        writeln!(table, "| `{name}` | {level} | {stage} | {meaning} |").unwrap();
+    };
+    for code in Rejection::ALL {
+        row(
+            code.name(),
+            code.level().name(),
+            code.stage().name(),
+            code.meaning(),
+        );
+    }
+    let rejections = std::mem::take(&mut table);
+    let mut row = |name, level: &str, stage: &str, meaning| {
+        writeln!(table, "| `{name}` | {level} | {stage} | {meaning} |").unwrap();
+    };
+    for code in Warning::ALL {
+        row(
+            code.name(),
+            code.level().name(),
+            code.stage().name(),
+            code.meaning(),
+        );
+    }
+    let page = format!("## Rejections\n\n{head}{rejections}\n## Warnings\n\n{head}{table}");
+    page_has_table("codes.md", &page);
+}
+
+/// The example: every key with its default, under its meaning.
+fn example() -> String {
+    let mut text = String::from(
+        "# Every key of netsieve's configuration with its default. None need be given:\n\
+         # `netsieve run --bootstrap HOST:PORT` is enough. See docs/configuration.md.\n",
+    );
+    let mut current = "";
+    for key in KEYS {
+        if let Some(name) = key.path.strip_prefix("outputs[].") {
+            // The outputs' own keys are told together, and the two defaults follow.
+            text.push_str(&comment(&format!("- `{name}`: {}", key.meaning)));
+            continue;
+        }
+        if key.path == "dead_letters.topic" {
+            text.push_str(&default_outputs());
+        }
+        let (section, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
+        text.push('\n');
+        if section != current && !section.is_empty() {
+            current = section;
+            writeln!(text, "[{section}]").unwrap();
+        }
+        text.push_str(&comment(key.meaning));
+        match (key.default, &key.form) {
+            (_, Form::Tables) => text.push_str("# Keys of each:\n"),
+            (Some(default), _) => writeln!(text, "{name} = {default}").unwrap(),
+            (None, _) => writeln!(text, "# {name} = …").unwrap(),
+        }
+    }
+    text
+}
+
+fn default_outputs() -> String {
+    let config = load(&Sources::default()).unwrap();
+    let mut text = String::new();
+    for shown in config.shown {
+        let Some((_, name)) = shown.path.split_once("].") else {
+            continue;
+        };
+        if name == "name" {
+            text.push_str("\n[[outputs]]\n");
+        }
+        writeln!(text, "{name} = {}", shown.value).unwrap();
+    }
+    text
+}
+
+/// The words in comment lines of at most 78 characters.
+fn comment(words: &str) -> String {
+    let mut text = String::new();
+    let mut line = String::from("#");
+    for word in words.split(' ') {
+        if line.len() + 1 + word.len() > 78 {
+            writeln!(text, "{line}").unwrap();
+            line = String::from("#");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    writeln!(text, "{line}").unwrap();
+    text
+}
+
+#[test]
+fn the_example_is_every_key_with_its_default() {
+    let path = root().join("netsieve.example.toml");
+    is_up_to_date(&path, &example());
+    let of_file = load(&Sources {
+        file: Some(path),
+        ..Sources::default()
+    });
+    let by_default = load(&Sources::default());
+    assert_eq!(of_file.unwrap().config, by_default.unwrap().config);
+}
