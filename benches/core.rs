@@ -6,7 +6,7 @@
 //! sides take turns, and each pair of turns gives a ratio, so that a noisy machine troubles both
 //! alike.
 //!
-//! `cargo bench --bench core [-- ROUNDS]`
+//! `cargo bench --bench core [-- ROUNDS [RECORDS]]`
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
@@ -14,6 +14,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use netsieve::pipeline::emit::Emitted;
+use netsieve::pipeline::enrich::{Enrich, Enrichment, Enrichments};
 use netsieve::pipeline::message::Input;
 use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
@@ -25,25 +26,39 @@ const TURN: Duration = Duration::from_millis(40);
 const DEFAULT_ROUNDS: usize = 25;
 
 fn main() {
-    let rounds = std::env::args().find_map(|argument| argument.parse().ok());
-    let rounds = rounds.unwrap_or(DEFAULT_ROUNDS);
+    let mut numbers = std::env::args().filter_map(|argument| argument.parse::<usize>().ok());
+    let rounds = numbers.next().unwrap_or(DEFAULT_ROUNDS);
+    let only = numbers.next();
     println!("core against its codec floor: ns and allocations a record, {rounds} rounds");
     println!(
-        "{:<9}{:>9}{:>7}{:>7}{:>9}{:>9}{:>24}{:>14}",
+        "{:<9}{:<9}{:>8}{:>6}{:>6}{:>7}{:>6}{:>18}{:>10}",
         "input",
+        "enriched",
         "records",
         "in B",
         "out B",
         "floor",
         "core",
-        "ratio (min median max)",
-        "allocations"
+        "ratio min/med/max",
+        "allocs"
     );
-    for records in [1, 20, 1_000] {
-        for json in [false, true] {
-            Case::new(records, json).measure(rounds);
+    for (enrichments, enabled) in [("none", Enrichments::NONE), ("all", Enrichments::ALL)] {
+        for records in only.map_or(vec![1, 20, 1_000, 10_000], |records| vec![records]) {
+            for json in [false, true] {
+                Case::new(records, json, enabled).measure(enrichments, rounds);
+            }
         }
     }
+    println!("each enrichment: ns a record that the core with all of them costs more than without");
+    let case = Case::new(1_000, false, Enrichments::ALL);
+    for enrichment in Enrichment::ALL {
+        let mut without = Enrichments::ALL;
+        without.remove(*enrichment);
+        case.measure_without(enrichment.name(), without, rounds);
+    }
+    case.measure_without("all of them", Enrichments::NONE, rounds);
+    let case = Case::new(1, false, Enrichments::ALL);
+    case.measure_without("all, one record", Enrichments::NONE, rounds);
 }
 
 struct Case {
@@ -91,14 +106,15 @@ mod derived {
 }
 
 impl Case {
-    fn new(records: usize, json: bool) -> Self {
+    fn new(records: usize, json: bool, enabled: Enrichments) -> Self {
         let message = message(records);
         let value = if json {
             json_text(&message)
         } else {
             message.encode_to_vec()
         };
-        let settings = settings();
+        let mut settings = settings();
+        settings.enrich.enabled = enabled;
         let mut out = Emitted::default();
         process(
             &input(&value),
@@ -120,7 +136,7 @@ impl Case {
         }
     }
 
-    fn measure(&self, rounds: usize) {
+    fn measure(&self, enrichments: &str, rounds: usize) {
         let mut workspace = Workspace::default();
         let mut out = Emitted::default();
         let mut core = || {
@@ -146,8 +162,9 @@ impl Case {
         let [min, median, max] = spread(turns.iter().map(|(floor, core)| core / floor));
         let allocations = allocation_counter::measure(&mut core).count_total;
         println!(
-            "{:<9}{:>9}{:>7}{:>7}{:>9.0}{:>9.0}{:>24}{:>14.3}",
+            "{:<9}{:<9}{:>8}{:>6}{:>6}{:>7.0}{:>6.0}{:>18}{:>10.3}",
             if self.json { "json" } else { "protobuf" },
+            enrichments,
             self.records,
             self.value.len() / self.records,
             self.events.iter().map(Message::encoded_len).sum::<usize>() / self.records,
@@ -156,6 +173,31 @@ impl Case {
             format!("{min:.2} {median:.2} {max:.2}"),
             allocations as f64 / self.records as f64,
         );
+    }
+
+    /// What the core costs more than with those enrichments alone, their part of the output
+    /// included.
+    fn measure_without(&self, what: &str, enabled: Enrichments, rounds: usize) {
+        let mut without = self.settings.clone();
+        without.enrich.enabled = enabled;
+        let (mut workspace, mut out) = (Workspace::default(), Emitted::default());
+        let mut run = |settings: &Settings| {
+            turn(&mut || {
+                process(
+                    &input(black_box(&self.value)),
+                    settings,
+                    &mut workspace,
+                    &mut out,
+                );
+                black_box(out.events().len());
+            })
+        };
+        // The fastest turn of each side: what a neighbour on the machine takes is in the others.
+        let turns = (0..rounds).map(|_| (run(&self.settings), run(&without)));
+        let (with, without) = turns.fold((f64::MAX, f64::MAX), |(with, without), turn| {
+            (with.min(turn.0), without.min(turn.1))
+        });
+        println!("{what:<16}{:>9.0}", (with - without) / self.records as f64);
     }
 
     fn floor(&self, encoded: &mut Vec<u8>) {
@@ -210,6 +252,7 @@ fn settings() -> Settings {
         format: SourceFormat::Auto,
         reject: netsieve::pipeline::code::Warnings::NONE,
         limits: Limits::default(),
+        enrich: Enrich::default(),
         outputs: vec![
             output(&[Kind::Connection, Kind::Idle]),
             output(&[Kind::Listener]),

@@ -64,6 +64,24 @@ fn counts(rows: &[Value]) -> BTreeMap<String, usize> {
         if event["listener"]["dual_stack"] == true {
             count("dual stack".to_owned());
         }
+        if event["listener"]["ephemeral"] == true {
+            count("ephemeral".to_owned());
+        }
+        if let Some(exposure) = event["listener"]["exposure"].as_str() {
+            count(format!("exposure {exposure}"));
+        }
+        if let Some(direction) = event["direction"].as_object() {
+            let text = |key: &str| direction[key].as_str().expect("a name");
+            count(format!(
+                "direction {} {} {}",
+                text("host"),
+                text("perimeter"),
+                text("basis")
+            ));
+        }
+        if event["peer_process"].is_object() {
+            count("peer process".to_owned());
+        }
     }
     counts
 }
@@ -101,11 +119,18 @@ fn windows_netstat_aon() {
         &rows,
         &[
             ("connection tcp ipv4", 32),
+            ("direction local internal none", 32),
             ("dual stack", 12),
+            ("ephemeral", 37),
+            ("exposure any", 107),
+            ("exposure link_local", 2),
+            ("exposure loopback", 19),
+            ("exposure private", 48),
             ("listener tcp ipv4", 24),
             ("listener tcp ipv6", 15),
             ("listener udp ipv4", 124),
             ("listener udp ipv6", 13),
+            ("peer process", 32),
             ("state ESTABLISHED", 32),
             ("state LISTEN", 39),
             ("state none", 137),
@@ -135,6 +160,11 @@ fn linux_ss_tunap() {
         &rows,
         &[
             ("dual stack", 2),
+            ("ephemeral", 112),
+            ("exposure any", 139),
+            ("exposure global", 10),
+            ("exposure link_local", 1),
+            ("exposure loopback", 5),
             ("listener tcp ipv4", 21),
             ("listener tcp ipv6", 8),
             ("listener udp ipv4", 120),
@@ -170,7 +200,15 @@ fn macos_netstat_an() {
         &[
             ("connection tcp ipv4", 22),
             ("connection tcp ipv6", 27),
+            ("direction local internal none", 2),
+            ("direction local internal ports", 1),
+            ("direction unknown internal none", 6),
+            ("direction unknown unknown none", 40),
             ("dual stack", 6),
+            ("ephemeral", 29),
+            ("exposure any", 86),
+            ("exposure loopback", 2),
+            ("exposure private", 1),
             ("listener icmp ipv4", 1),
             ("listener udp ipv4", 75),
             ("listener udp ipv6", 13),

@@ -21,6 +21,7 @@ fn settings(format: Format) -> Settings {
         format: SourceFormat::Auto,
         reject: Warnings::NONE,
         limits: Limits::default(),
+        enrich: netsieve::pipeline::enrich::Enrich::default(),
         outputs: vec![Output {
             format,
             key: Key::Connection,

@@ -75,11 +75,11 @@ fn the_contracts_own_example_comes_out_as_an_event() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     let [event] = run.lines().try_into().unwrap();
     assert_eq!(event["kind"], "connection");
-    assert_eq!(
-        event["local"],
-        json!({"ip": "172.16.111.218", "port": 52279})
-    );
-    assert_eq!(event["remote"], json!({"ip": "172.16.111.171", "port": 80}));
+    let end = |ip: &str, port: u16| json!({ "ip": ip, "port": port, "scope": "private", "global": false });
+    assert_eq!(event["local"], end("172.16.111.218", 52_279));
+    let mut web = end("172.16.111.171", 80);
+    web["service"] = "http".into();
+    assert_eq!(event["remote"], web);
     assert_eq!(event["process"]["pid"], 1260);
     assert_eq!(event["observed_at"], "2022-08-01T22:51:35Z");
     assert_eq!(event["automated"], true);

@@ -117,6 +117,7 @@ fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
         format,
         reject: config.validate.reject,
         limits: config.validate.limits,
+        enrich: crate::pipeline::enrich::Enrich::default(),
         outputs: vec![output],
         dead_letter_max_bytes: usize::MAX,
     })

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::pipeline::code::Warnings;
+use crate::pipeline::enrich::Enrich;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Limits, SourceFormat};
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub commit: CommitSettings,
     /// What is rejected beside what the contract rejects.
     pub validate: Validate,
+    /// What is found out about each record.
+    pub enrich: Enrich,
     /// When too much was rejected.
     pub brake: BrakeSettings,
     /// Without progress for so long, with messages to read, a worker is not ready.

@@ -78,6 +78,18 @@ const WARNINGS: &[&str] = &{
     names
 };
 
+/// Names of the enrichments, in order.
+const ENRICHMENTS: &[&str] = &{
+    use crate::pipeline::enrich::Enrichment;
+    let mut names = [""; Enrichment::ALL.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = Enrichment::ALL[index].name();
+        index += 1;
+    }
+    names
+};
+
 /// Every key, section by section. Below `kafka`, `kafka.consumer` and `kafka.producer` any
 /// property of librdkafka is a key as well.
 pub const KEYS: &[Key] = &[
@@ -233,6 +245,24 @@ pub const KEYS: &[Key] = &[
         Form::Size(KIB, GIB),
         "\"900 KiB\"",
         "Largest encoded event; a larger one is `event_too_large`. What the topic takes holds as well.",
+    ),
+    key(
+        "networks.internal",
+        Form::Texts,
+        r#"["private", "unique_local", "loopback", "link_local"]"#,
+        "The networks that are yours, for `direction.perimeter`: prefixes such as `198.51.100.0/24`, and names of scopes as `docs/events.md` lists them.",
+    ),
+    key(
+        "enrich.disable",
+        Form::AnyOf(ENRICHMENTS),
+        "[]",
+        "Enrichments that are switched off; they cost nothing then.",
+    ),
+    key(
+        "enrich.community_id_seed",
+        Form::Whole(0, 65_535),
+        "0",
+        "Seed of the Community ID; monitors that are to agree need the same.",
     ),
     key(
         "brake.window",

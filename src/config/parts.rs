@@ -54,6 +54,7 @@ impl Config {
             format: self.source.format,
             reject: self.validate.reject,
             limits: self.validate.limits,
+            enrich: self.enrich.clone(),
             outputs: outputs.collect(),
             dead_letter_max_bytes: usize::MAX,
         }

@@ -4,6 +4,8 @@ use crate::kafka::settings::{
     BrakeAction, BrakeSettings, CommitSettings, GroupProtocol, OnDataLoss,
 };
 use crate::pipeline::code::Warning;
+use crate::pipeline::enrich::internal::Internal;
+use crate::pipeline::enrich::{Enrich, Enrichment, Enrichments};
 use crate::pipeline::settings::{Limits, SourceFormat};
 
 use super::checked::{Config, Delivery, Kafka, Log, LogFormat, Source, Validate};
@@ -53,6 +55,7 @@ impl Reader {
             dead_letters_topic,
             commit: self.commit()?,
             validate: self.validate()?,
+            enrich: self.enrich()?,
             brake: self.brake()?,
             stalled_after: self.get("watchdog.stalled_after")?.duration()?,
             shutdown_timeout: self.get("shutdown.timeout")?.duration()?,
@@ -199,6 +202,31 @@ impl Reader {
                 max_field_bytes: self.get("validate.max_field_bytes")?.size()?,
                 max_event_bytes: self.get("validate.max_event_bytes")?.size()?,
             },
+        })
+    }
+
+    fn enrich(&mut self) -> Result<Enrich, ConfigError> {
+        let networks = self.get("networks.internal")?;
+        let texts = networks.texts()?;
+        let internal = Internal::parse(texts.iter().map(String::as_str)).map_err(|invalid| {
+            let what = format!("{} {}", quoted(&invalid.entry), invalid.problem);
+            let remedy = "give a CIDR such as 10.0.0.0/8, or the name of a scope such as private";
+            networks.error(what, remedy)
+        })?;
+        let words: Vec<_> = Enrichment::ALL
+            .iter()
+            .map(|enrichment| (enrichment.name(), *enrichment))
+            .collect();
+        let mut enabled = Enrichments::ALL;
+        for enrichment in self.get("enrich.disable")?.any_of(&words)? {
+            enabled.remove(enrichment);
+        }
+        let seed = self.get("enrich.community_id_seed")?.whole()?;
+        Ok(Enrich {
+            enabled,
+            internal,
+            // The form's bounds are those of the type.
+            community_id_seed: u16::try_from(seed).unwrap_or(u16::MAX),
         })
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::*;
 use crate::kafka::settings::{BrakeSettings, CommitSettings};
 use crate::pipeline::code::Warning;
+use crate::pipeline::enrich::internal::Internal;
+use crate::pipeline::enrich::{Enrich, Enrichment};
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Limits};
 
@@ -67,6 +69,7 @@ fn every_key_has_a_default_that_works() {
     assert_eq!(config.commit, CommitSettings::default());
     assert_eq!(config.brake, BrakeSettings::default());
     assert!(config.validate.reject.is_empty());
+    assert_eq!(config.enrich, Enrich::default());
     let outputs = config.outputs.iter();
     let outputs: Vec<_> = outputs
         .map(|o| (o.topic.as_str(), o.kinds.as_slice()))
@@ -142,6 +145,11 @@ fn values_are_read_in_their_forms() {
         [validate]
         reject = ["zero_local_port", "expired", "expired"]
         max_event_bytes = 2048
+        [networks]
+        internal = ["198.51.100.0/24", "shared"]
+        [enrich]
+        disable = ["community_id"]
+        community_id_seed = 7
         [brake]
         max_rejected_share = 1
         [http]
@@ -165,6 +173,11 @@ fn values_are_read_in_their_forms() {
     let reject: Vec<_> = config.validate.reject.iter().collect();
     assert_eq!(reject, [Warning::Expired, Warning::ZeroLocalPort]);
     assert_eq!(config.validate.limits.max_event_bytes, 2048);
+    let internal = Internal::parse(["198.51.100.0/24", "shared"]);
+    assert_eq!(config.enrich.internal, internal.unwrap());
+    assert_eq!(config.enrich.community_id_seed, 7);
+    let enabled = config.enrich.enabled;
+    assert!(!enabled.has(Enrichment::CommunityId) && enabled.has(Enrichment::Direction));
     assert_eq!(config.brake.max_rejected_share.to_bits(), 1f64.to_bits());
     assert_eq!(config.http_listen, None);
     assert_eq!(config.outputs[0].name, "all");
@@ -325,6 +338,10 @@ const REFUSED: &[&str] = &[
     "[commit]\ninterval = \"2h\"",
     "[validate]\nreject = [\"expird\"]",
     "[validate]\nmax_message_bytes = \"16 Mib\"",
+    "[networks]\ninternal = [\"10.0.0.1/8\"]",
+    "[networks]\ninternal = \"privat\"",
+    "[enrich]\ndisable = \"directions\"",
+    "[enrich]\ncommunity_id_seed = 65536",
     "[brake]\nmax_rejected_share = 1.5",
     "[http]\nlisten = \"9898\"",
     "[log]\nlevel = \"loud\"",
@@ -429,6 +446,14 @@ fn an_error_says_what_where_and_what_to_do() {
             validate.reject cannot be "expird", netsieve.toml:2, did you mean expired?
         [validate]\nmax_message_bytes = "16 Mib"
             validate.max_message_bytes cannot be "16 Mib", netsieve.toml:2, give a size, 1 KiB to 1 GiB
+        [networks]\ninternal = ["10.0.0.1/8"]
+            networks.internal "10.0.0.1/8" has bits set after its prefix, netsieve.toml:2, give a CIDR such as 10.0.0.0/8, or the name of a scope such as private
+        [networks]\ninternal = "privat"
+            networks.internal "privat" is neither a prefix nor the name of a scope, netsieve.toml:2, give a CIDR such as 10.0.0.0/8, or the name of a scope such as private
+        [enrich]\ndisable = "directions"
+            enrich.disable cannot be "directions", netsieve.toml:2, did you mean direction?
+        [enrich]\ncommunity_id_seed = 65536
+            enrich.community_id_seed cannot be 65536, netsieve.toml:2, give a whole number, 0 to 65535
         [brake]\nmax_rejected_share = 1.5
             brake.max_rejected_share cannot be 1.5, netsieve.toml:2, give a number between 0 and 1
         [http]\nlisten = "9898"

@@ -82,6 +82,7 @@ mod tests {
             format: SourceFormat::Auto,
             reject: crate::pipeline::code::Warnings::NONE,
             limits: CoreLimits::default(),
+            enrich: crate::pipeline::enrich::Enrich::default(),
             outputs: vec![output.clone(), output],
             dead_letter_max_bytes: 1_000_000,
         }

@@ -167,7 +167,19 @@ fn push_socket(name: &mut Vec<u8>, record: &Record<'_>) {
     }
 }
 
+/// The protocol stack: two bytes for the common ones, so that the content of an ordinary record
+/// fits one block of the hash, and the names for the rest.
 fn push_stack(name: &mut Vec<u8>, record: &Record<'_>) {
+    let common = match record.protocols {
+        ["tcp", "ipv4"] => Some([1, 4]),
+        ["tcp", "ipv6"] => Some([1, 6]),
+        ["udp", "ipv4"] => Some([2, 4]),
+        ["udp", "ipv6"] => Some([2, 6]),
+        _ => None,
+    };
+    if let Some(code) = common {
+        return name.extend_from_slice(&code);
+    }
     name.push(0);
     push_len(name, record.protocols.len());
     for protocol in record.protocols {

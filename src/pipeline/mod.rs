@@ -52,6 +52,7 @@ use settings::Settings;
 pub struct Workspace {
     arena: Bump,
     seen: Seen,
+    tables: enrich::Tables,
     encoders: Encoders,
 }
 
@@ -74,6 +75,7 @@ pub fn process(
     let Workspace {
         arena,
         seen,
+        tables,
         encoders,
     } = workspace;
 
@@ -102,9 +104,9 @@ pub fn process(
         }
     }
 
-    let facts = enrich::message(&records, arena);
+    let facts = enrich::message(&records, &settings.enrich, tables, arena);
     let message = encode::MessageFacts::new(input, &envelope, &metadata);
-    for (record, facts) in records.iter().zip(facts) {
+    for (record, facts) in records.iter().zip(&facts) {
         let event = encode::Event::new(record, facts, identity.of(record, seen), &message);
         let routed = refuse_promoted(record, settings)
             .and_then(|()| route::push_event(&event, &message, settings, encoders, out));

@@ -1,6 +1,7 @@
 //! What the core must be told: limits, promoted warnings, and where events go.
 
 use super::code::Warnings;
+use super::enrich::Enrich;
 use super::record::Kind;
 
 /// Settings of the core, checked once by the configuration.
@@ -12,6 +13,8 @@ pub struct Settings {
     pub reject: Warnings,
     /// Size limits.
     pub limits: Limits,
+    /// What is found out about each record.
+    pub enrich: Enrich,
     /// Where events go; an event goes to every output that it matches.
     pub outputs: Vec<Output>,
     /// Largest record that the dead-letter topic takes, in bytes.

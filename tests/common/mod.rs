@@ -1,8 +1,11 @@
 //! What the black-box tests of the core share.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod schema;
+
 use netsieve::pipeline::code::Warnings;
 use netsieve::pipeline::emit::Emitted;
+use netsieve::pipeline::enrich::Enrich;
 use netsieve::pipeline::message::{Header, Input};
 use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
@@ -17,6 +20,7 @@ pub(crate) fn settings(format: Format) -> Settings {
         format: SourceFormat::Auto,
         reject: Warnings::NONE,
         limits: Limits::default(),
+        enrich: Enrich::default(),
         outputs: vec![Output {
             format,
             key: Key::Connection,

@@ -58,6 +58,7 @@ fn core() -> Settings {
         format: SourceFormat::Auto,
         reject: Warnings::NONE,
         limits: Limits::default(),
+        enrich: netsieve::pipeline::enrich::Enrich::default(),
         outputs: vec![
             output(vec![Kind::Connection, Kind::Idle]),
             output(vec![Kind::Listener]),

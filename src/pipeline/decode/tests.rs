@@ -16,6 +16,7 @@ fn settings(format: SourceFormat) -> Settings {
         format,
         reject: crate::pipeline::code::Warnings::NONE,
         limits: Limits::default(),
+        enrich: crate::pipeline::enrich::Enrich::default(),
         outputs: Vec::new(),
         dead_letter_max_bytes: 1 << 20,
     }

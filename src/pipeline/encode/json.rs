@@ -1,10 +1,15 @@
 //! An event in the native JSON format: one object, keys in the order of the schema, no blanks.
 
 use std::io::Write;
+use std::net::IpAddr;
 
 use super::text::{push_decimal, push_ip, push_mac, push_time, push_uuid};
 use super::{Event, MessageFacts, Prepared};
 use crate::pipeline::code::Warning;
+use crate::pipeline::enrich::direction::Confidence;
+use crate::pipeline::enrich::listener::Exposure;
+use crate::pipeline::enrich::process::Category;
+use crate::pipeline::enrich::{EndFacts, Enrichment, Facts, Process};
 use crate::pipeline::record::{Endpoint, Network, Row, State};
 
 /// Writes what all events of a message have in common; every piece ends with a comma.
@@ -60,14 +65,12 @@ pub(super) fn push_event(
     let number = record.transport.and_then(|transport| transport.number);
     push_number(out, "iana_number", number.map(u64::from));
     push_member(out, "state", record.state.map(State::name));
-    push_object(out, "local", |out| push_endpoint(out, &record.local));
-    if let Some(remote) = &record.remote {
-        push_object(out, "remote", |out| push_endpoint(out, remote));
-    }
+    push_ends(out, event);
     push_owner(out, event);
     if !event.warnings.is_empty() {
         push_list(out, "warnings", event.warnings.iter().map(Warning::name));
     }
+    push_enrichments(out, event.facts);
     push_object(out, "origin", |out| push_row(out, &record.row));
     push_object(out, "ingest", |out| {
         out.extend_from_slice(&prepared.ingest);
@@ -77,27 +80,76 @@ pub(super) fn push_event(
     close(out);
 }
 
-fn push_owner(out: &mut Vec<u8>, event: &Event<'_>) {
-    let (pid, name) = (event.record.process_id(), event.record.process_name());
-    if pid.is_some() || name.is_some() {
-        push_object(out, "process", |out| {
-            push_number(out, "pid", pid.map(u64::from));
-            push_member(out, "name", name);
+/// Both ends, and what there is between them.
+fn push_ends(out: &mut Vec<u8>, event: &Event<'_>) {
+    let (record, facts) = (event.record, event.facts);
+    push_object(out, "local", |out| {
+        push_endpoint(out, &record.local, &facts.local);
+    });
+    if let Some(remote) = &record.remote {
+        push_object(out, "remote", |out| {
+            push_endpoint(out, remote, &facts.remote);
         });
     }
-    push_member(out, "service", event.record.service());
-    if let Some(listener) = event.facts.listener {
-        push_object(out, "listener", |out| {
-            push_flag(out, "dual_stack", listener.dual_stack);
+    if let Some(direction) = facts.direction {
+        push_object(out, "direction", |out| {
+            push_member(out, "host", Some(direction.host.name()));
+            push_member(out, "perimeter", Some(direction.perimeter.name()));
+            push_member(out, "initiator", Some(direction.initiator.name()));
+            push_member(out, "basis", Some(direction.basis.name()));
+            push_member(
+                out,
+                "confidence",
+                direction.confidence.map(Confidence::name),
+            );
         });
+    }
+    if let Some(id) = facts.community_id {
+        push_key(out, "community_id");
+        out.push(b'"');
+        out.extend_from_slice(id.as_bytes());
+        out.extend_from_slice(br#"","#);
     }
 }
 
-fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>) {
+fn push_owner(out: &mut Vec<u8>, event: &Event<'_>) {
+    push_process(out, "process", &event.facts.process);
+    push_member(out, "service", event.record.service());
+    if let Some(listener) = event.facts.listener {
+        push_object(out, "listener", |out| {
+            push_member(out, "exposure", listener.exposure.map(Exposure::name));
+            push_flag(out, "dual_stack", listener.dual_stack);
+            push_flag(out, "ephemeral", listener.ephemeral);
+            push_number(
+                out,
+                "established_peers",
+                Some(listener.established_peers.into()),
+            );
+        });
+    }
+    if let Some(process) = event.facts.peer_process {
+        push_process(out, "peer_process", process);
+    }
+}
+
+fn push_process(out: &mut Vec<u8>, key: &str, process: &Process<'_>) {
+    if process.is_unknown() {
+        return;
+    }
+    push_object(out, key, |out| {
+        push_number(out, "pid", process.pid.map(u64::from));
+        push_member(out, "name", process.name);
+        push_member(out, "executable", process.executable);
+        push_member(out, "category", process.category.map(Category::name));
+        if process.pid_inferred {
+            push_flag(out, "pid_inferred", true);
+        }
+    });
+}
+
+fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>, facts: &EndFacts) {
     if let Some(ip) = endpoint.ip {
-        out.extend_from_slice(br#""ip":""#);
-        push_ip(out, ip);
-        out.extend_from_slice(br#"","#);
+        push_address(out, "ip", ip);
     }
     push_number(out, "port", endpoint.port.map(u64::from));
     push_member(out, "zone", endpoint.zone);
@@ -107,6 +159,36 @@ fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>) {
         out.extend_from_slice(br#"","#);
     }
     push_member(out, "name", endpoint.name);
+    if let Some(scope) = facts.scope {
+        push_member(out, "scope", Some(scope.name()));
+        if let Some(global) = scope.global() {
+            push_flag(out, "global", global);
+        }
+    }
+    if let Some(ip) = facts.embedded_ipv4 {
+        push_address(out, "embedded_ipv4", ip.into());
+    }
+    push_member(out, "service", facts.service);
+}
+
+fn push_address(out: &mut Vec<u8>, key: &str, ip: IpAddr) {
+    push_key(out, key);
+    out.push(b'"');
+    push_ip(out, ip);
+    out.extend_from_slice(br#"","#);
+}
+
+fn push_enrichments(out: &mut Vec<u8>, facts: &Facts<'_>) {
+    if facts.success.is_empty() && facts.failure.is_empty() {
+        return;
+    }
+    push_object(out, "enrichments", |out| {
+        for (key, set) in [("success", facts.success), ("failure", facts.failure)] {
+            if !set.is_empty() {
+                push_list(out, key, set.iter().map(Enrichment::name));
+            }
+        }
+    });
 }
 
 fn push_row(out: &mut Vec<u8>, row: &Row<'_>) {

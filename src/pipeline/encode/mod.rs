@@ -45,7 +45,7 @@ pub struct Event<'a> {
     /// The record's own bytes.
     pub raw: &'a [u8],
     /// What the whole message tells about it.
-    pub facts: Facts,
+    pub facts: &'a Facts<'a>,
     /// Its ids.
     pub identity: Identity,
     /// Warnings of the message and of the record.
@@ -71,7 +71,7 @@ impl<'a> Event<'a> {
     /// The event of a record of the message.
     pub fn new(
         record: &'a Record<'a>,
-        facts: Facts,
+        facts: &'a Facts<'a>,
         identity: Identity,
         message: &MessageFacts<'a>,
     ) -> Self {

@@ -6,6 +6,8 @@ use super::wire::{
     bytes_tag, push_bytes, push_nested, push_nonzero, push_text, push_uint, push_varint,
 };
 use super::{Event, MessageFacts, Prepared};
+use crate::pipeline::enrich::direction::Direction;
+use crate::pipeline::enrich::{EndFacts, Facts, Process};
 use crate::pipeline::message::{Encoding, Time};
 use crate::pipeline::record::{Endpoint, Row};
 
@@ -30,10 +32,14 @@ mod field {
     pub(super) const STATE: u32 = 17;
     pub(super) const LOCAL: u32 = 18;
     pub(super) const REMOTE: u32 = 19;
+    pub(super) const DIRECTION: u32 = 20;
+    pub(super) const COMMUNITY_ID: u32 = 21;
     pub(super) const PROCESS: u32 = 22;
     pub(super) const SERVICE: u32 = 23;
     pub(super) const LISTENER: u32 = 24;
+    pub(super) const PEER_PROCESS: u32 = 25;
     pub(super) const WARNINGS: u32 = 26;
+    pub(super) const ENRICHMENTS: u32 = 27;
     pub(super) const ORIGIN: u32 = 28;
     pub(super) const INGEST: u32 = 29;
 }
@@ -107,14 +113,12 @@ pub(super) fn push_event(
     if let Some(state) = record.state {
         push_uint(out, field::STATE, state as u64);
     }
-    push_nested(out, field::LOCAL, |out| push_endpoint(out, &record.local));
-    if let Some(remote) = &record.remote {
-        push_nested(out, field::REMOTE, |out| push_endpoint(out, remote));
-    }
+    push_ends(out, event);
     push_owner(out, event);
     for warning in event.warnings.iter() {
         push_text(out, field::WARNINGS, warning.name());
     }
+    push_enrichments(out, event.facts);
     push_origin(out, event, facts.encoding);
     push_nested(out, field::INGEST, |out| {
         out.extend_from_slice(&prepared.ingest);
@@ -123,16 +127,27 @@ pub(super) fn push_event(
     });
 }
 
-fn push_owner(out: &mut Vec<u8>, event: &Event<'_>) {
-    let (pid, name) = (event.record.process_id(), event.record.process_name());
-    if pid.is_some() || name.is_some() {
-        push_nested(out, field::PROCESS, |out| {
-            if let Some(pid) = pid {
-                push_uint(out, 1, pid.into());
-            }
-            push_text(out, 2, name.unwrap_or_default());
+/// Both ends, and what there is between them.
+fn push_ends(out: &mut Vec<u8>, event: &Event<'_>) {
+    let (record, facts) = (event.record, event.facts);
+    push_nested(out, field::LOCAL, |out| {
+        push_endpoint(out, &record.local, &facts.local);
+    });
+    if let Some(remote) = &record.remote {
+        push_nested(out, field::REMOTE, |out| {
+            push_endpoint(out, remote, &facts.remote);
         });
     }
+    if let Some(direction) = facts.direction {
+        push_direction(out, direction);
+    }
+    if let Some(id) = facts.community_id {
+        push_bytes(out, field::COMMUNITY_ID, id.as_bytes());
+    }
+}
+
+fn push_owner(out: &mut Vec<u8>, event: &Event<'_>) {
+    push_process(out, field::PROCESS, &event.facts.process);
     push_text(
         out,
         field::SERVICE,
@@ -140,12 +155,54 @@ fn push_owner(out: &mut Vec<u8>, event: &Event<'_>) {
     );
     if let Some(listener) = event.facts.listener {
         push_nested(out, field::LISTENER, |out| {
+            let exposure = listener.exposure.map_or(0, |exposure| exposure as u64);
+            push_nonzero(out, 1, exposure);
             push_nonzero(out, 2, listener.dual_stack.into());
+            push_nonzero(out, 3, listener.ephemeral.into());
+            push_nonzero(out, 4, listener.established_peers.into());
         });
+    }
+    if let Some(process) = event.facts.peer_process {
+        push_process(out, field::PEER_PROCESS, process);
     }
 }
 
-fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>) {
+fn push_process(out: &mut Vec<u8>, number: u32, process: &Process<'_>) {
+    if process.is_unknown() {
+        return;
+    }
+    push_nested(out, number, |out| {
+        if let Some(pid) = process.pid {
+            push_uint(out, 1, pid.into());
+        }
+        push_text(out, 2, process.name.unwrap_or_default());
+        push_text(out, 3, process.executable.unwrap_or_default());
+        push_nonzero(
+            out,
+            4,
+            process.category.map_or(0, |category| category as u64),
+        );
+        push_nonzero(out, 5, process.pid_inferred.into());
+    });
+}
+
+fn push_direction(out: &mut Vec<u8>, direction: Direction) {
+    push_nested(out, field::DIRECTION, |out| {
+        push_uint(out, 1, direction.host as u64);
+        push_uint(out, 2, direction.perimeter as u64);
+        push_uint(out, 3, direction.initiator as u64);
+        push_uint(out, 4, direction.basis as u64);
+        push_nonzero(
+            out,
+            5,
+            direction
+                .confidence
+                .map_or(0, |confidence| confidence as u64),
+        );
+    });
+}
+
+fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>, facts: &EndFacts) {
     if let Some(ip) = endpoint.ip {
         push_nested(out, 1, |out| push_ip(out, ip));
     }
@@ -157,6 +214,32 @@ fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>) {
         push_nested(out, 4, |out| push_mac(out, mac));
     }
     push_text(out, 5, endpoint.name.unwrap_or_default());
+    if let Some(scope) = facts.scope {
+        push_text(out, 6, scope.name());
+        if let Some(global) = scope.global() {
+            push_uint(out, 7, global.into());
+        }
+    }
+    if let Some(ip) = facts.embedded_ipv4 {
+        push_nested(out, 8, |out| push_ip(out, ip.into()));
+    }
+    push_text(out, 9, facts.service.unwrap_or_default());
+}
+
+/// The names of what ran, packed: as their numbers, one byte each.
+fn push_enrichments(out: &mut Vec<u8>, facts: &Facts<'_>) {
+    if facts.success.is_empty() && facts.failure.is_empty() {
+        return;
+    }
+    push_nested(out, field::ENRICHMENTS, |out| {
+        for (number, set) in [(1, facts.success), (2, facts.failure)] {
+            if !set.is_empty() {
+                push_varint(out, bytes_tag(number).into());
+                push_varint(out, set.len().into());
+                out.extend(set.iter().map(|enrichment| enrichment as u8));
+            }
+        }
+    });
 }
 
 /// The record as it came. A protobuf record's own bytes are those of `Origin`, whose fields have

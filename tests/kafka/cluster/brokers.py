@@ -18,6 +18,7 @@ HOST = "127.0.0.1"
 COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 FETCH_SECONDS = 600
 FORMAT_SECONDS = 120
+CLEAN_END_SECONDS = 20
 BROKERS_MAX = 3
 LISTENERS = ("PLAINTEXT", "CONTROLLER", "SASL_PLAINTEXT", "SASL_SSL")
 # The short life of a test's keys.
@@ -39,14 +40,13 @@ def find_jars():
         return libs
     pom = HERE / "pom.xml"
     digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "netsieve"
+    cache = cache_folder()
     libs = cache / f"kafka-{digest}"
     if libs.is_dir():
         return libs
     if not shutil.which("mvn"):
         raise ClusterError("mvn not found: install Maven, or set KAFKA_HOME to an unpacked Kafka")
     say("fetching Kafka with Maven, once")
-    cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
         # The pom is copied since Maven may write beside it.
         shutil.copy(pom, scratch)
@@ -67,6 +67,26 @@ def find_jars():
             if not libs.is_dir():  # else another with-kafka was first
                 raise
     return libs
+
+
+def cache_folder():
+    """What is kept from one run to the next."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "netsieve"
+    cache.mkdir(parents=True, exist_ok=True)
+    return cache
+
+
+def class_archive(libs):
+    """Kafka's classes as the JVM maps them, which halves the work of a broker's start.
+
+    The JVM writes it when a broker ends cleanly; it goes with these jars and this Java only.
+    """
+    program = shutil.which("java")
+    if not program:
+        raise ClusterError("java not found: install a Java runtime, 17 or later")
+    binary = Path(program).resolve()
+    identity = f"{libs}:{binary}:{binary.stat().st_mtime_ns}"
+    return cache_folder() / f"kafka-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.jsa"
 
 
 def java(libs, *arguments, level="INFO", options=()):
@@ -303,7 +323,13 @@ class Cluster:
         self.libs = find_jars()
         self.ports = choose_ports(count, secure, port_base)
         self.user, self.password = "netsieve", secrets.token_urlsafe(18)
-        self.command = java(self.libs, "kafka.Kafka", options=(f"-Xmx{heap}",))
+        self.archive, self.new_archive = class_archive(self.libs), None
+        if self.archive.is_file():
+            sharing = (f"-XX:SharedArchiveFile={self.archive}", "-Xlog:cds=off")
+        else:
+            self.new_archive = folder / "kafka.jsa"
+            sharing = (f"-XX:ArchiveClassesAtExit={self.new_archive}",)
+        self.command = java(self.libs, "kafka.Kafka", options=(f"-Xmx{heap}", *sharing))
         self.logs.mkdir(parents=True)
         if secure:
             make_certificates(folder / "keys")
@@ -350,6 +376,23 @@ class Cluster:
                 for line in meta.read_text(encoding="ascii").splitlines()
             ]
             meta.write_text("\n".join(lines) + "\n", encoding="ascii")
+
+    def keep_archive(self):
+        """Has the first broker end cleanly, if its classes are not archived yet, and keeps them."""
+        first = self.brokers[0]
+        if self.new_archive is None or first.state() != "running":
+            return
+        say("keeping Kafka's classes, once, for quicker starts")
+        first.terminate()
+        try:
+            first.process.wait(CLEAN_END_SECONDS)
+            self.new_archive.chmod(0o644)
+            # In one step, as the jars were.
+            beside = self.archive.with_name(f"{self.folder.name}.jsa")
+            shutil.move(self.new_archive, beside)
+            beside.rename(self.archive)
+        except (OSError, subprocess.TimeoutExpired):
+            pass  # the next run has the same chance
 
     def end(self):
         """Ends every broker at once: nothing of theirs is kept."""
