@@ -25,6 +25,7 @@ const OFFSETS: &str = "offsets are committed only when every event and dead lett
 const COMMITTED: &str = "only committed records may be read";
 const ORDER: &str = "records must be delivered once and in order";
 const LIMITS: &str = "it follows from max.message.bytes of the topics";
+const ROOM: &str = "netsieve itself bounds what is in flight, by its bytes";
 
 /// Properties that are not passed through, and why.
 const RESERVED: &[(&str, &str)] = &[
@@ -48,6 +49,8 @@ const RESERVED: &[(&str, &str)] = &[
     ("request.required.acks", ORDER),
     ("transactional.id", "set `delivery` instead"),
     ("message.max.bytes", LIMITS),
+    ("queue.buffering.max.kbytes", ROOM),
+    ("queue.buffering.max.messages", ROOM),
     (
         "statistics.interval.ms",
         "lag and confirmed commits are told by the statistics",
