@@ -197,7 +197,9 @@ pub fn producer(
     config.set("message.max.bytes", max_message_bytes.to_string());
     let wished = settings.producer.get("batch.size");
     let wished = wished.and_then(|bytes| bytes.parse().ok());
-    let batch_bytes = max_batch_bytes.min(wished.unwrap_or(DEFAULT_BATCH_BYTES)).max(1);
+    let batch_bytes = max_batch_bytes
+        .min(wished.unwrap_or(DEFAULT_BATCH_BYTES))
+        .max(1);
     config.set("batch.size", batch_bytes.to_string());
     Ok(config)
 }
