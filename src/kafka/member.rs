@@ -76,6 +76,7 @@ pub(super) struct Member {
     policy: StartPolicy,
     lag: Lag,
     paused: bool,
+    leave_by: Option<Instant>,
     lines: LineLimit,
 }
 
@@ -109,6 +110,7 @@ impl Member {
             policy,
             lag: Lag::default(),
             paused: false,
+            leave_by: None,
             lines: LineLimit::default(),
         })
     }
@@ -354,13 +356,31 @@ impl Member {
             tracing::debug!(%error, "giving partitions away one by one failed, giving all away");
             let unassigned = self.consumer.unassign();
             unassigned.map_err(|error| KafkaError::client("giving partitions away", error))?;
+            // Those not listed are no longer read either.
+            let rest: Vec<_> = self.tracker.slots().map(Slot::next).collect();
+            for at in rest {
+                self.tracker.revoke(&at.topic, at.partition);
+            }
+            self.end_lag();
+            return Err(Trouble::Rejoin(
+                "partitions could only be given away all at once".to_owned(),
+            ));
         }
         trouble.map_or(Ok(()), Err)
     }
 
+    /// Ends the series of the lag of all partitions.
+    fn end_lag(&mut self) {
+        self.lag.clear();
+        self.setup.status().update(|now| now.partitions.clear());
+    }
+
     /// Waits, within bounds, for what is in flight of these partitions.
     fn await_partitions(&mut self, partitions: &TopicPartitionList) -> Result<(), Trouble> {
-        let deadline = Instant::now() + REVOKE_WAIT;
+        let mut deadline = Instant::now() + REVOKE_WAIT;
+        if let Some(leave_by) = self.leave_by {
+            deadline = deadline.min(leave_by);
+        }
         for element in partitions.elements() {
             while self.tracker.awaited(element.topic(), element.partition()) > 0
                 && Instant::now() < deadline
@@ -520,6 +540,7 @@ impl Member {
 
     /// Commits what is finished, gives all partitions away and leaves the group.
     pub(super) fn leave(&mut self, deadline: Instant) {
+        self.leave_by = Some(deadline);
         self.commit(CommitMode::Sync);
         self.consumer.unsubscribe();
         while self.tracker.slots().next().is_some() && Instant::now() < deadline {
@@ -531,6 +552,8 @@ impl Member {
             }
         }
         self.consumer.context().close();
+        // Where there was no time to give all away.
+        self.end_lag();
     }
 }
 
