@@ -202,7 +202,14 @@ impl Worker {
             "brake: {reason}; look at the dead letters; reading pauses for {seconds} s"
         );
         self.braked_until = Some(Instant::now() + settings.pause_for);
-        let reason = format!("paused by the brake: {reason}");
+        self.hold()
+    }
+
+    /// Holds the worker for as long as the brake says.
+    fn hold(&mut self) -> Result<(), Trouble> {
+        let percent = self.brake.rejected_share() * 100.0;
+        let reason =
+            format!("paused by the brake: {percent:.0} % of the last messages are rejected");
         self.setup.status().enter(State::Braked, Some(reason));
         self.member.pause()
     }
@@ -236,7 +243,9 @@ impl Worker {
         let setup = &self.setup;
         self.member.delivery = Delivery::new(&setup.settings, setup.number, self.limits)?;
         self.member.rewind()?;
-        if self.braked_until.is_none() {
+        if self.braked_until.is_some() {
+            self.hold()?;
+        } else {
             self.member.resume()?;
             self.setup.status().enter(State::Consuming, None);
         }
@@ -317,6 +326,8 @@ impl Worker {
         let reason = format!("joining the group anew: {reason}");
         self.setup.status().enter(State::Starting, Some(reason));
         self.member.take_back(TAKE_BACK);
+        // What was taken back will not be acknowledged: it is not to be waited for.
+        self.member.tracker.rewind();
         self.member.leave(Instant::now() + LEAVE);
         self.show();
         let setup = Setup {
@@ -327,7 +338,7 @@ impl Worker {
         joined.carry_on(&self.member);
         self.member = joined;
         if self.braked_until.is_some() {
-            self.member.pause()?;
+            self.hold()?;
         }
         Ok(Flow::Go)
     }
