@@ -416,7 +416,8 @@ impl Member {
     ///
     /// An asynchronous commit is not answered in librdkafka's event mode, which rust-rdkafka
     /// uses; but the statistics tell the offset that was last committed with success. A commit
-    /// fails while the group changes hands, so what is not confirmed is asked for again.
+    /// fails while the group changes hands, so what is not confirmed from one statistics to the
+    /// next is asked for again.
     fn confirm(&mut self, statistics: &Statistics) {
         let owned: Vec<_> = self.tracker.slots().map(Slot::next).collect();
         for at in owned {
@@ -427,7 +428,7 @@ impl Member {
                 self.tracker.confirmed(&at.topic, at.partition, offset);
             }
         }
-        let again = self.tracker.ask_again();
+        let again = self.tracker.ask_overdue_again();
         counter!(names::COMMITS_REPEATED).increment(again as u64);
     }
 
