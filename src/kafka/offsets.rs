@@ -451,7 +451,7 @@ mod tests {
     fn a_commit_has_from_one_look_to_the_next_to_be_confirmed() {
         let mut tracker = OffsetTracker::default();
         tracker.assign("t", 0, 0);
-        let mut finish = |tracker: &mut OffsetTracker, offset| {
+        let finish = |tracker: &mut OffsetTracker, offset| {
             let ticket = tracker.begin("t", 0, offset, None).unwrap();
             tracker.release(ticket);
             offsets(&tracker.take_commits())
