@@ -30,6 +30,10 @@ const WAIT: Duration = Duration::from_millis(50);
 /// How long leaving the group may take at least, when the shutdown has used up its time.
 const LEAVE: Duration = Duration::from_secs(1);
 
+/// How often in a row batches and records are made smaller: batches of any size are halved to
+/// nothing in 31 steps, and the limit of dead letters to the least there is in some twenty.
+const MOST_SHRINKS: u32 = 31 * 20;
+
 /// A worker.
 pub(super) struct Worker {
     setup: Setup,
@@ -39,6 +43,7 @@ pub(super) struct Worker {
     braked_until: Option<Instant>,
     limits: Limits,
     retries: Retries,
+    shrinks: Retries,
     next_tick: Instant,
     seen_finished: u64,
 }
@@ -68,6 +73,7 @@ impl Worker {
             braked_until: None,
             limits: setup.limits,
             retries: Retries::default(),
+            shrinks: Retries::default(),
             next_tick: Instant::now(),
             seen_finished: 0,
             setup,
@@ -257,6 +263,15 @@ impl Worker {
         let core = &mut self.processor.settings;
         let (limits, initial) = (&mut self.limits, self.setup.limits);
         let topic = failure.topic.as_str();
+        let steps = self.shrinks.count(self.member.tracker.finished());
+        let given_up = || KafkaError::Delivery {
+            topic: failure.topic.clone(),
+            failures: steps,
+            code: failure.code,
+        };
+        if steps > MOST_SHRINKS {
+            return Err(given_up());
+        }
         match limits::shrink(failure, core, topics, limits, initial) {
             Shrunk::Batches(bytes) => {
                 tracing::warn!(
@@ -274,11 +289,7 @@ impl Worker {
                 );
                 Ok(())
             }
-            Shrunk::Nothing => Err(KafkaError::Delivery {
-                topic: failure.topic.clone(),
-                failures: 1,
-                code: failure.code,
-            }),
+            Shrunk::Nothing => Err(given_up()),
         }
     }
 
