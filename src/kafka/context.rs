@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError as ClientError;
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{DeliveryResult, Headers};
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{ClientContext, Message, Statistics, TopicPartitionList};
@@ -152,8 +152,36 @@ pub(super) struct Failure {
     pub(super) topic: String,
     /// Why.
     pub(super) code: RDKafkaErrorCode,
-    /// Size of the record's key and value, in bytes.
+    /// Size of the record's key, value and headers, in bytes.
     pub(super) bytes: usize,
+}
+
+/// What librdkafka needs for a record beside its key, value and headers, in bytes.
+const RECORD_OVERHEAD_BYTES: usize = 512;
+/// What it needs for a header beside its name and value, in bytes.
+const HEADER_OVERHEAD_BYTES: usize = 64;
+
+/// How large a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    /// Key, value and headers, in bytes: a little less than it takes in a batch.
+    pub(super) bytes: usize,
+    /// What it takes in memory while it is in flight, in bytes.
+    pub(super) cost: usize,
+}
+
+impl Size {
+    /// The size of a record with a key and a value of these lengths.
+    pub(super) fn of(key_len: usize, value_len: usize, headers: Option<&impl Headers>) -> Self {
+        let mut bytes = key_len + value_len;
+        let mut overhead = RECORD_OVERHEAD_BYTES;
+        for header in headers.into_iter().flat_map(Headers::iter) {
+            bytes += header.key.len() + header.value.map_or(0, <[u8]>::len);
+            overhead += HEADER_OVERHEAD_BYTES;
+        }
+        let cost = bytes + overhead;
+        Self { bytes, cost }
+    }
 }
 
 /// What became of records since the last look.
@@ -161,8 +189,8 @@ pub(super) struct Failure {
 pub(super) struct Reports {
     /// The input of each acknowledged record.
     pub(super) delivered: Vec<Ticket>,
-    /// Bytes of keys and values of records that are no longer in flight.
-    pub(super) bytes: usize,
+    /// What the records that are no longer in flight took in memory, in bytes.
+    pub(super) cost: usize,
     /// Records that are no longer in flight.
     pub(super) records: usize,
     /// Acknowledged records by topic, in the order of the topics given.
@@ -195,7 +223,7 @@ impl DeliveryContext {
     /// Exchanges the reports so far for cleared ones, so that both keep their memory.
     pub(super) fn swap_reports(&self, other: &mut Reports) {
         other.delivered.clear();
-        other.bytes = 0;
+        other.cost = 0;
         other.records = 0;
         other.failure = None;
         other.by_topic.clear();
@@ -230,9 +258,11 @@ impl ProducerContext for DeliveryContext {
         let message = match result {
             Ok(message) | Err((_, message)) => message,
         };
-        let bytes = message.payload_len() + message.key_len();
+        // They are ours, so that their names are UTF-8.
+        let headers = message.headers();
+        let size = Size::of(message.key_len(), message.payload_len(), headers);
         let mut reports = lock(&self.reports);
-        reports.bytes += bytes;
+        reports.cost += size.cost;
         reports.records += 1;
         match result {
             Ok(_) => {
@@ -247,7 +277,7 @@ impl ProducerContext for DeliveryContext {
                 let failure = Failure {
                     topic: message.topic().to_owned(),
                     code: code.unwrap_or(RDKafkaErrorCode::Fail),
-                    bytes,
+                    bytes: size.bytes,
                 };
                 reports.failure = Some(match reports.failure.take() {
                     Some(other) => other.or_worse(failure),
