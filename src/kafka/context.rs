@@ -3,7 +3,7 @@
 //! The callbacks only take notes. The worker, on its own thread and with all its state at hand,
 //! acts on them after the poll: that is also where partitions are assigned and given away.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{ClientContext, Message, Statistics, TopicPartitionList};
 
 use super::offsets::Ticket;
+use crate::observe::logs::{RateLimited, Suppressed};
 
 /// A change of the assignment that the worker has to answer.
 pub(super) enum Rebalance {
@@ -40,12 +41,24 @@ pub(super) struct GroupContext {
 }
 
 /// Notes on any client.
-#[derive(Default)]
 pub(super) struct ClientNotes {
     statistics: Mutex<Option<Statistics>>,
     error: Mutex<Option<(RDKafkaErrorCode, String)>>,
-    lines: LineLimit,
+    lines: Mutex<RateLimited<String>>,
 }
+
+impl Default for ClientNotes {
+    fn default() -> Self {
+        Self {
+            statistics: Mutex::default(),
+            error: Mutex::default(),
+            lines: Mutex::new(RateLimited::new(1, LINE_WINDOW)),
+        }
+    }
+}
+
+/// One line of each kind goes to the log in a window; the others are summed up at its end.
+pub(super) const LINE_WINDOW: Duration = Duration::from_secs(5);
 
 impl GroupContext {
     /// The next change of the assignment.
@@ -87,22 +100,38 @@ impl ClientNotes {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        let Some(suppressed) = self.lines.admit(facility) else {
+        self.sum_up_lines();
+        if !lock(&self.lines).admit(facility.to_owned(), 1, Instant::now()) {
             return;
-        };
+        }
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-                tracing::error!(target: "librdkafka", facility, suppressed, "{line}");
+                tracing::error!(target: "librdkafka", facility, "{line}");
             }
             RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
-                tracing::warn!(target: "librdkafka", facility, suppressed, "{line}");
+                tracing::warn!(target: "librdkafka", facility, "{line}");
             }
             RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-                tracing::info!(target: "librdkafka", facility, suppressed, "{line}");
+                tracing::info!(target: "librdkafka", facility, "{line}");
             }
             RDKafkaLogLevel::Debug => {
-                tracing::debug!(target: "librdkafka", facility, suppressed, "{line}");
+                tracing::debug!(target: "librdkafka", facility, "{line}");
             }
+        }
+    }
+
+    /// Takes note of statistics, which come regularly.
+    fn note_statistics(&self, statistics: Statistics) {
+        *lock(&self.statistics) = Some(statistics);
+        self.sum_up_lines();
+    }
+
+    /// Tells how many lines were kept back in windows that are over.
+    fn sum_up_lines(&self) {
+        let over = lock(&self.lines).summaries(Instant::now());
+        for Suppressed { key, untold } in over {
+            let facility = key.as_str();
+            tracing::info!(target: "librdkafka", facility, count = untold, "more lines like it");
         }
     }
 }
@@ -113,7 +142,7 @@ impl ClientContext for GroupContext {
     }
 
     fn stats(&self, statistics: Statistics) {
-        *lock(&self.client.statistics) = Some(statistics);
+        self.client.note_statistics(statistics);
     }
 
     fn error(&self, error: ClientError, reason: &str) {
@@ -243,7 +272,7 @@ impl ClientContext for DeliveryContext {
     }
 
     fn stats(&self, statistics: Statistics) {
-        *lock(&self.client.statistics) = Some(statistics);
+        self.client.note_statistics(statistics);
     }
 
     fn error(&self, error: ClientError, reason: &str) {
@@ -316,36 +345,6 @@ impl Failure {
     }
 }
 
-/// Lets one line of each kind through in a while, and counts the others.
-#[derive(Default)]
-pub(super) struct LineLimit {
-    kinds: Mutex<HashMap<String, (Instant, u64)>>,
-}
-
-impl LineLimit {
-    const EVERY: Duration = Duration::from_secs(5);
-
-    /// Whether a line of that kind may go out now, and how many did not since the last one.
-    pub(super) fn admit(&self, kind: &str) -> Option<u64> {
-        let mut kinds = lock(&self.kinds);
-        let now = Instant::now();
-        match kinds.get_mut(kind) {
-            Some((last, suppressed)) if now.saturating_duration_since(*last) < Self::EVERY => {
-                *suppressed += 1;
-                None
-            }
-            Some((last, suppressed)) => {
-                *last = now;
-                Some(std::mem::take(suppressed))
-            }
-            None => {
-                kinds.insert(kind.to_owned(), (now, 0));
-                Some(0)
-            }
-        }
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -372,13 +371,5 @@ mod tests {
         assert_eq!(worst.reduce(Failure::or_worse), Some(large.clone()));
         assert_eq!(large.clone().or_worse(timed_out.clone()), large);
         assert_eq!(purged.or_worse(timed_out.clone()), timed_out);
-    }
-
-    #[test]
-    fn one_line_of_a_kind_goes_out_at_a_time() {
-        let limit = LineLimit::default();
-        assert_eq!(limit.admit("FAIL"), Some(0));
-        assert_eq!(limit.admit("FAIL"), None);
-        assert_eq!(limit.admit("OTHER"), Some(0));
     }
 }

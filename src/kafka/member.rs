@@ -13,7 +13,7 @@ use rdkafka::{Message, Offset, Statistics, TopicPartitionList};
 use super::assignment::{self, StartPolicy};
 use super::client;
 use super::commit::Pace;
-use super::context::{Failure, GroupContext, LineLimit, Rebalance, Reports};
+use super::context::{Failure, GroupContext, LINE_WINDOW, Rebalance, Reports};
 use super::delivery::{Delivery, Limits, Record, Refused};
 use super::error::KafkaError;
 use super::lag::{self, Lag};
@@ -22,6 +22,7 @@ use super::offsets::{Done, OffsetTracker, PartitionOffset, Slot, Ticket};
 use super::settings::{KafkaSettings, OnDataLoss};
 use super::shutdown::Shutdown;
 use super::status::{State, Status, WorkerStatus};
+use crate::observe::logs::{RateLimited, Suppressed};
 use crate::observe::metrics as names;
 
 /// What stops the ordinary run of a worker.
@@ -77,7 +78,7 @@ pub(super) struct Member {
     lag: Lag,
     paused: bool,
     leave_by: Option<Instant>,
-    lines: LineLimit,
+    lines: RateLimited<String>,
 }
 
 /// How long an acknowledgement is waited for before reading is paused: a short wait is cheaper
@@ -111,7 +112,7 @@ impl Member {
             lag: Lag::default(),
             paused: false,
             leave_by: None,
-            lines: LineLimit::default(),
+            lines: RateLimited::new(1, LINE_WINDOW),
         })
     }
 
@@ -256,6 +257,7 @@ impl Member {
         }
         let worker = self.setup.number.to_string();
         if let Some(statistics) = context.notes().take_statistics() {
+            self.sum_up_errors();
             self.confirm(&statistics);
             self.lag.update(&statistics, &self.tracker, now_ms());
             lag::show_client(&statistics, &worker, "consumer");
@@ -468,10 +470,18 @@ impl Member {
             }
             _ => {}
         }
-        if let Some(suppressed) = self.lines.admit(&error.to_string()) {
-            tracing::warn!(%error, suppressed, "the consumer reports an error and goes on");
+        self.sum_up_errors();
+        if self.lines.admit(error.to_string(), 1, Instant::now()) {
+            tracing::warn!(%error, "the consumer reports an error and goes on");
         }
         Ok(())
+    }
+
+    /// Tells how many errors were kept back in windows that are over.
+    fn sum_up_errors(&mut self) {
+        for Suppressed { key, untold } in self.lines.summaries(Instant::now()) {
+            tracing::warn!(error = key, count = untold, "more errors like it");
+        }
     }
 
     fn on_out_of_range(&mut self) -> Result<(), Trouble> {

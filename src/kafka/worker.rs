@@ -90,6 +90,7 @@ impl Worker {
         self.member
             .leave(deadline.map_or(grace, |deadline| deadline.max(grace)));
         self.show();
+        self.member.meters.finish();
         self.member.meters.up.set(0.0);
         match result {
             Ok(()) => {
@@ -341,6 +342,7 @@ impl Worker {
         self.member.tracker.rewind();
         self.member.leave(Instant::now() + LEAVE);
         self.show();
+        self.member.meters.finish();
         let setup = Setup {
             limits: self.limits,
             ..self.setup.clone()
