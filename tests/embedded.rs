@@ -357,6 +357,38 @@ fn the_brake_pauses_when_nearly_all_is_rejected() {
 }
 
 #[test]
+fn a_failed_delivery_does_not_hide_that_the_brake_holds() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    support::feed_values(&bootstrap, &mut fed, &vec![b"{".to_vec(); 30]);
+    // The failure comes when the brake has long engaged.
+    let mock = cluster.mock();
+    mock.broker_round_trip_time(-1, Duration::from_millis(300))
+        .unwrap();
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED];
+    mock.request_errors(RDKafkaApiKey::Produce, &errors);
+    let mut settings = settings(&bootstrap);
+    settings.brake = BrakeSettings {
+        window: 10,
+        max_rejected_share: 0.5,
+        action: BrakeAction::Pause,
+        pause_for: Duration::from_secs(3_600),
+    };
+    settings.delivery.backoff = Duration::from_secs(1);
+    let processor = Processor::start(settings);
+    wait_until("a delivery failed", || {
+        processor.states() == [State::Retrying]
+    });
+    wait_until("the brake is seen to hold", || {
+        processor.states() == [State::Braked]
+    });
+    let reason = processor.status.ready().unwrap_err();
+    assert!(reason.contains("brake"), "{reason}");
+    processor.stop().unwrap();
+}
+
+#[test]
 fn a_topic_that_is_not_there_is_named() {
     type Change = fn(&mut netsieve::kafka::KafkaSettings);
 

@@ -47,8 +47,9 @@ pub(super) fn starts(
     if partitions.count() == 0 {
         return Ok(Vec::new());
     }
-    let committed = patiently("reading committed offsets", &give_up, || {
-        let committed = consumer.committed_offsets(partitions.clone(), ANSWER_TIMEOUT)?;
+    let deadline = Instant::now() + PATIENCE;
+    let committed = patiently("reading committed offsets", deadline, &give_up, |timeout| {
+        let committed = consumer.committed_offsets(partitions.clone(), timeout)?;
         for element in committed.elements() {
             element.error()?;
         }
@@ -61,7 +62,7 @@ pub(super) fn starts(
             Offset::Offset(offset) => Some(offset),
             _ => None,
         };
-        let (low, high) = range(consumer, topic, partition, committed, &give_up)?;
+        let (low, high) = range(consumer, (topic, partition), committed, deadline, &give_up)?;
         starts.push(PartitionOffset {
             topic: topic.into(),
             partition,
@@ -74,16 +75,16 @@ pub(super) fn starts(
 /// The partition's first offset and the one after its last.
 fn range(
     consumer: &BaseConsumer<GroupContext>,
-    topic: &str,
-    partition: i32,
+    (topic, partition): (&str, i32),
     committed: Option<i64>,
+    deadline: Instant,
     give_up: &impl Fn() -> bool,
 ) -> Result<(i64, i64), KafkaError> {
     let mut looks = 0;
     loop {
         let what = format!("reading the range of {topic} [{partition}]");
-        let (low, high) = patiently(&what, give_up, || {
-            consumer.fetch_watermarks(topic, partition, ANSWER_TIMEOUT)
+        let (low, high) = patiently(&what, deadline, give_up, |timeout| {
+            consumer.fetch_watermarks(topic, partition, timeout)
         })?;
         looks += 1;
         if committed.is_none_or(|offset| offset <= high) || looks == LOOKS_AT_END || give_up() {
@@ -155,19 +156,23 @@ pub(super) fn out_of_range(
     })
 }
 
-/// Asks until there is an answer, an error that asking again will not mend, or no patience left.
+/// Asks until there is an answer, an error that asking again will not mend, or no time left.
+///
+/// `ask` is given how long it may take.
 fn patiently<T>(
     what: &str,
+    deadline: Instant,
     give_up: &impl Fn() -> bool,
-    ask: impl Fn() -> Result<T, ClientError>,
+    ask: impl Fn(Duration) -> Result<T, ClientError>,
 ) -> Result<T, KafkaError> {
-    let since = Instant::now();
     loop {
-        let error = match ask() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // The last question is asked all the same, so that there is an error to tell.
+        let error = match ask(left.clamp(RETRY_PAUSE, ANSWER_TIMEOUT)) {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        if is_final(&error) || since.elapsed() > PATIENCE || give_up() {
+        if is_final(&error) || Instant::now() >= deadline || give_up() {
             return Err(KafkaError::client(what, error));
         }
         tracing::debug!(%error, "{what} failed, trying again");
@@ -212,6 +217,25 @@ mod tests {
             ..STOP
         };
         assert_eq!(start("t", 0, None, (10, 20), latest).unwrap(), 20);
+    }
+
+    #[test]
+    fn a_question_takes_no_longer_than_is_left_of_the_time_for_all_of_them() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let ask = |timeout| -> Result<(), _> {
+            asked.borrow_mut().push(timeout);
+            Err(ClientError::MetadataFetch(
+                RDKafkaErrorCode::OperationTimedOut,
+            ))
+        };
+        let over = Instant::now();
+        for _ in 0..2 {
+            patiently("asking", over, &|| false, ask).unwrap_err();
+        }
+        assert_eq!(*asked.borrow(), [RETRY_PAUSE; 2], "once each, and not long");
+        let soon = Instant::now() + ANSWER_TIMEOUT / 2;
+        patiently("asking", soon, &|| true, ask).unwrap_err();
+        assert!(*asked.borrow().last().unwrap() <= ANSWER_TIMEOUT / 2);
     }
 
     #[test]

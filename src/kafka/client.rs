@@ -15,6 +15,9 @@ use super::settings::{GroupProtocol, KafkaSettings};
 /// default.
 pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
 
+/// What librdkafka takes as `message.max.bytes`; a topic's own limit may lie outside.
+const MESSAGE_MAX_BYTES: std::ops::RangeInclusive<usize> = 1_000..=1_000_000_000;
+
 /// How long librdkafka tries to deliver one record before it reports a failure, in milliseconds.
 const MESSAGE_TIMEOUT_MS: &str = "8000";
 
@@ -22,6 +25,7 @@ const OFFSETS: &str = "offsets are committed only when every event and dead lett
 const COMMITTED: &str = "only committed records may be read";
 const ORDER: &str = "records must be delivered once and in order";
 const LIMITS: &str = "it follows from max.message.bytes of the topics";
+const ROOM: &str = "netsieve itself bounds what is in flight, by its bytes";
 
 /// Properties that are not passed through, and why.
 const RESERVED: &[(&str, &str)] = &[
@@ -45,6 +49,8 @@ const RESERVED: &[(&str, &str)] = &[
     ("request.required.acks", ORDER),
     ("transactional.id", "set `delivery` instead"),
     ("message.max.bytes", LIMITS),
+    ("queue.buffering.max.kbytes", ROOM),
+    ("queue.buffering.max.messages", ROOM),
     (
         "statistics.interval.ms",
         "lag and confirmed commits are told by the statistics",
@@ -168,6 +174,8 @@ pub fn producer(
     max_batch_bytes: usize,
 ) -> Result<ClientConfig, KafkaError> {
     let mut config = base(settings, worker);
+    let max_message_bytes =
+        max_message_bytes.clamp(*MESSAGE_MAX_BYTES.start(), *MESSAGE_MAX_BYTES.end());
     // A queue that is smaller than a record would never take it.
     let queue_bytes = settings
         .memory
@@ -189,7 +197,9 @@ pub fn producer(
     config.set("message.max.bytes", max_message_bytes.to_string());
     let wished = settings.producer.get("batch.size");
     let wished = wished.and_then(|bytes| bytes.parse().ok());
-    let batch_bytes = max_batch_bytes.min(wished.unwrap_or(DEFAULT_BATCH_BYTES));
+    let batch_bytes = max_batch_bytes
+        .min(wished.unwrap_or(DEFAULT_BATCH_BYTES))
+        .max(1);
     config.set("batch.size", batch_bytes.to_string());
     Ok(config)
 }
@@ -315,6 +325,15 @@ mod tests {
         assert_eq!(config.get("batch.size"), Some("1000"));
         assert_eq!(config.get("message.max.bytes"), Some("5000000"));
         config.create_native_config().unwrap();
+    }
+
+    #[test]
+    fn limits_of_topics_that_librdkafka_does_not_know_are_brought_into_its_range() {
+        for (topic_takes, message_max_bytes) in [(0, "1000"), (2_147_483_647, "1000000000")] {
+            let config = producer(&settings(), 0, topic_takes, topic_takes).unwrap();
+            assert_eq!(config.get("message.max.bytes"), Some(message_max_bytes));
+            config.create_native_config().unwrap();
+        }
     }
 
     #[test]

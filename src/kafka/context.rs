@@ -3,7 +3,7 @@
 //! The callbacks only take notes. The worker, on its own thread and with all its state at hand,
 //! acts on them after the poll: that is also where partitions are assigned and given away.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError as ClientError;
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{DeliveryResult, Headers};
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{ClientContext, Message, Statistics, TopicPartitionList};
 
 use super::offsets::Ticket;
+use crate::observe::logs::{RateLimited, Suppressed};
 
 /// A change of the assignment that the worker has to answer.
 pub(super) enum Rebalance {
@@ -40,12 +41,24 @@ pub(super) struct GroupContext {
 }
 
 /// Notes on any client.
-#[derive(Default)]
 pub(super) struct ClientNotes {
     statistics: Mutex<Option<Statistics>>,
     error: Mutex<Option<(RDKafkaErrorCode, String)>>,
-    lines: LineLimit,
+    lines: Mutex<RateLimited<String>>,
 }
+
+impl Default for ClientNotes {
+    fn default() -> Self {
+        Self {
+            statistics: Mutex::default(),
+            error: Mutex::default(),
+            lines: Mutex::new(RateLimited::new(1, LINE_WINDOW)),
+        }
+    }
+}
+
+/// One line of each kind goes to the log in a window; the others are summed up at its end.
+pub(super) const LINE_WINDOW: Duration = Duration::from_secs(5);
 
 impl GroupContext {
     /// The next change of the assignment.
@@ -87,22 +100,38 @@ impl ClientNotes {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        let Some(suppressed) = self.lines.admit(facility) else {
+        self.sum_up_lines();
+        if !lock(&self.lines).admit(facility.to_owned(), 1, Instant::now()) {
             return;
-        };
+        }
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-                tracing::error!(target: "librdkafka", facility, suppressed, "{line}");
+                tracing::error!(target: "librdkafka", facility, "{line}");
             }
             RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
-                tracing::warn!(target: "librdkafka", facility, suppressed, "{line}");
+                tracing::warn!(target: "librdkafka", facility, "{line}");
             }
             RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
-                tracing::info!(target: "librdkafka", facility, suppressed, "{line}");
+                tracing::info!(target: "librdkafka", facility, "{line}");
             }
             RDKafkaLogLevel::Debug => {
-                tracing::debug!(target: "librdkafka", facility, suppressed, "{line}");
+                tracing::debug!(target: "librdkafka", facility, "{line}");
             }
+        }
+    }
+
+    /// Takes note of statistics, which come regularly.
+    fn note_statistics(&self, statistics: Statistics) {
+        *lock(&self.statistics) = Some(statistics);
+        self.sum_up_lines();
+    }
+
+    /// Tells how many lines were kept back in windows that are over.
+    fn sum_up_lines(&self) {
+        let over = lock(&self.lines).summaries(Instant::now());
+        for Suppressed { key, untold } in over {
+            let facility = key.as_str();
+            tracing::info!(target: "librdkafka", facility, count = untold, "more lines like it");
         }
     }
 }
@@ -113,7 +142,7 @@ impl ClientContext for GroupContext {
     }
 
     fn stats(&self, statistics: Statistics) {
-        *lock(&self.client.statistics) = Some(statistics);
+        self.client.note_statistics(statistics);
     }
 
     fn error(&self, error: ClientError, reason: &str) {
@@ -152,8 +181,36 @@ pub(super) struct Failure {
     pub(super) topic: String,
     /// Why.
     pub(super) code: RDKafkaErrorCode,
-    /// Size of the record's key and value, in bytes.
+    /// Size of the record's key, value and headers, in bytes.
     pub(super) bytes: usize,
+}
+
+/// What librdkafka needs for a record beside its key, value and headers, in bytes.
+const RECORD_OVERHEAD_BYTES: usize = 512;
+/// What it needs for a header beside its name and value, in bytes.
+const HEADER_OVERHEAD_BYTES: usize = 64;
+
+/// How large a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    /// Key, value and headers, in bytes: a little less than it takes in a batch.
+    pub(super) bytes: usize,
+    /// What it takes in memory while it is in flight, in bytes.
+    pub(super) cost: usize,
+}
+
+impl Size {
+    /// The size of a record with a key and a value of these lengths.
+    pub(super) fn of(key_len: usize, value_len: usize, headers: Option<&impl Headers>) -> Self {
+        let mut bytes = key_len + value_len;
+        let mut overhead = RECORD_OVERHEAD_BYTES;
+        for header in headers.into_iter().flat_map(Headers::iter) {
+            bytes += header.key.len() + header.value.map_or(0, <[u8]>::len);
+            overhead += HEADER_OVERHEAD_BYTES;
+        }
+        let cost = bytes + overhead;
+        Self { bytes, cost }
+    }
 }
 
 /// What became of records since the last look.
@@ -161,8 +218,8 @@ pub(super) struct Failure {
 pub(super) struct Reports {
     /// The input of each acknowledged record.
     pub(super) delivered: Vec<Ticket>,
-    /// Bytes of keys and values of records that are no longer in flight.
-    pub(super) bytes: usize,
+    /// What the records that are no longer in flight took in memory, in bytes.
+    pub(super) cost: usize,
     /// Records that are no longer in flight.
     pub(super) records: usize,
     /// Acknowledged records by topic, in the order of the topics given.
@@ -195,7 +252,7 @@ impl DeliveryContext {
     /// Exchanges the reports so far for cleared ones, so that both keep their memory.
     pub(super) fn swap_reports(&self, other: &mut Reports) {
         other.delivered.clear();
-        other.bytes = 0;
+        other.cost = 0;
         other.records = 0;
         other.failure = None;
         other.by_topic.clear();
@@ -215,7 +272,7 @@ impl ClientContext for DeliveryContext {
     }
 
     fn stats(&self, statistics: Statistics) {
-        *lock(&self.client.statistics) = Some(statistics);
+        self.client.note_statistics(statistics);
     }
 
     fn error(&self, error: ClientError, reason: &str) {
@@ -230,9 +287,11 @@ impl ProducerContext for DeliveryContext {
         let message = match result {
             Ok(message) | Err((_, message)) => message,
         };
-        let bytes = message.payload_len() + message.key_len();
+        // They are ours, so that their names are UTF-8.
+        let headers = message.headers();
+        let size = Size::of(message.key_len(), message.payload_len(), headers);
         let mut reports = lock(&self.reports);
-        reports.bytes += bytes;
+        reports.cost += size.cost;
         reports.records += 1;
         match result {
             Ok(_) => {
@@ -247,7 +306,7 @@ impl ProducerContext for DeliveryContext {
                 let failure = Failure {
                     topic: message.topic().to_owned(),
                     code: code.unwrap_or(RDKafkaErrorCode::Fail),
-                    bytes,
+                    bytes: size.bytes,
                 };
                 reports.failure = Some(match reports.failure.take() {
                     Some(other) => other.or_worse(failure),
@@ -286,36 +345,6 @@ impl Failure {
     }
 }
 
-/// Lets one line of each kind through in a while, and counts the others.
-#[derive(Default)]
-pub(super) struct LineLimit {
-    kinds: Mutex<HashMap<String, (Instant, u64)>>,
-}
-
-impl LineLimit {
-    const EVERY: Duration = Duration::from_secs(5);
-
-    /// Whether a line of that kind may go out now, and how many did not since the last one.
-    pub(super) fn admit(&self, kind: &str) -> Option<u64> {
-        let mut kinds = lock(&self.kinds);
-        let now = Instant::now();
-        match kinds.get_mut(kind) {
-            Some((last, suppressed)) if now.saturating_duration_since(*last) < Self::EVERY => {
-                *suppressed += 1;
-                None
-            }
-            Some((last, suppressed)) => {
-                *last = now;
-                Some(std::mem::take(suppressed))
-            }
-            None => {
-                kinds.insert(kind.to_owned(), (now, 0));
-                Some(0)
-            }
-        }
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -342,13 +371,5 @@ mod tests {
         assert_eq!(worst.reduce(Failure::or_worse), Some(large.clone()));
         assert_eq!(large.clone().or_worse(timed_out.clone()), large);
         assert_eq!(purged.or_worse(timed_out.clone()), timed_out);
-    }
-
-    #[test]
-    fn one_line_of_a_kind_goes_out_at_a_time() {
-        let limit = LineLimit::default();
-        assert_eq!(limit.admit("FAIL"), Some(0));
-        assert_eq!(limit.admit("FAIL"), None);
-        assert_eq!(limit.admit("OTHER"), Some(0));
     }
 }

@@ -9,14 +9,10 @@ use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, PurgeConfig};
 
 use super::client;
-use super::context::{ClientNotes, DeliveryContext, Failure, Reports};
+use super::context::{ClientNotes, DeliveryContext, Failure, Reports, Size};
 use super::error::KafkaError;
 use super::offsets::Ticket;
 use super::settings::KafkaSettings;
-
-/// What librdkafka needs for a record beside its key and value, in bytes: its own bookkeeping
-/// and two or three headers.
-const RECORD_OVERHEAD_BYTES: usize = 512;
 
 /// How many events of the producer's queue are looked at in one go; one event is a whole batch
 /// of acknowledgements.
@@ -86,8 +82,9 @@ impl Delivery {
 
     /// Hands a record to librdkafka, which copies it.
     pub(super) fn send<'r>(&mut self, record: Record<'r>) -> Result<(), Refused<'r>> {
-        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-        let cost = bytes + RECORD_OVERHEAD_BYTES;
+        let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        let Size { bytes, cost } =
+            Size::of(len(record.key), len(record.value), Some(&record.headers));
         // A record that is larger than the limit alone goes out when nothing else is in flight.
         if self.in_flight_bytes > 0 && self.in_flight_bytes + cost > self.max_in_flight_bytes {
             return Err(Refused::Full(record));
@@ -128,8 +125,7 @@ impl Delivery {
     pub(super) fn serve(&mut self, timeout: Duration) -> &Reports {
         self.producer.poll(timeout);
         self.producer.context().swap_reports(&mut self.reports);
-        let cost = self.reports.bytes + self.reports.records * RECORD_OVERHEAD_BYTES;
-        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(cost);
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(self.reports.cost);
         if self.reports.failure.is_none() {
             self.reports.failure = self.fatal_error();
         }
@@ -194,5 +190,54 @@ impl Delivery {
             code,
             bytes: 0,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::message::Header;
+
+    use super::*;
+    use crate::kafka::mock::EmbeddedCluster;
+
+    #[test]
+    fn what_is_in_flight_is_counted_with_its_headers_and_wholly_given_back() {
+        let cluster = EmbeddedCluster::start(&[("out", 1), ("dead", 1)]).unwrap();
+        let bootstrap = cluster.bootstrap_servers();
+        let settings = KafkaSettings::new(&bootstrap, "in", vec!["out".to_owned()], "dead", "g");
+        let limits = Limits {
+            record_bytes: 1_000_000,
+            batch_bytes: 1_000_000,
+        };
+        let mut delivery = Delivery::new(&settings, 0, limits).unwrap();
+        for (key, value, header) in [
+            (Some("key"), Some("value"), Some([7; 50_000].as_slice())),
+            (None, None, None),
+        ] {
+            let headers = OwnedHeaders::new().insert(Header {
+                key: "name",
+                value: header,
+            });
+            let record = Record {
+                topic: "out",
+                key: key.map(str::as_bytes),
+                value: value.map(str::as_bytes),
+                timestamp_ms: None,
+                headers,
+                ticket: Ticket::from_opaque(0),
+            };
+            assert!(delivery.send(record).is_ok());
+        }
+        let cost = delivery.in_flight_bytes();
+        assert!(cost > 50_000, "{cost}");
+        let mut given_back = 0;
+        for _ in 0..1_000 {
+            given_back += delivery.serve(Duration::from_millis(20)).cost;
+            if given_back >= cost {
+                break;
+            }
+        }
+        assert_eq!(given_back, cost);
+        assert_eq!(delivery.in_flight_bytes(), 0);
     }
 }

@@ -66,12 +66,18 @@ impl Lag {
     /// Ends the series of a partition that is given away.
     pub(super) fn drop_partition(&mut self, topic: &str, partition: i32) {
         if let Some((records, seconds)) = self.gauges.remove(&(topic.to_owned(), partition)) {
-            // The recorder has no way to delete a series; not-a-number is Prometheus' "no value".
-            records.set(f64::NAN);
-            seconds.set(f64::NAN);
+            end(&records, &seconds);
         }
         self.partitions
             .retain(|of| of.topic != topic || of.partition != partition);
+    }
+
+    /// Ends the series of all partitions.
+    pub(super) fn clear(&mut self) {
+        for (records, seconds) in std::mem::take(&mut self.gauges).into_values() {
+            end(&records, &seconds);
+        }
+        self.partitions.clear();
     }
 
     fn gauges(&mut self, topic: &str, partition: i32) -> &(Gauge, Gauge) {
@@ -89,6 +95,13 @@ impl Lag {
                 (records, seconds)
             })
     }
+}
+
+/// Ends two series. The recorder has no way to delete one: what is not a number is left out where
+/// metrics are served.
+fn end(records: &Gauge, seconds: &Gauge) {
+    records.set(f64::NAN);
+    seconds.set(f64::NAN);
 }
 
 /// Records between the committed offset and the last stable one.
@@ -220,6 +233,31 @@ mod tests {
             Some(1),
             "what was told before going back counts no more"
         );
+    }
+
+    #[test]
+    fn series_end_with_their_partition_and_with_the_membership() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let mut tracker = OffsetTracker::default();
+        let mut statistics = Statistics::default();
+        let topic = statistics.topics.entry("t".to_owned()).or_default();
+        for partition in 0..3 {
+            tracker.assign("t", partition, 10);
+            topic
+                .partitions
+                .insert(partition, broker(25, 20, -1001, 10));
+        }
+        let handle = recorder.handle();
+        let ended = || handle.render().matches(" NaN").count();
+        metrics::with_local_recorder(&recorder, || {
+            let mut lag = Lag::default();
+            lag.update(&statistics, &tracker, 0);
+            assert_eq!((lag.partitions().len(), ended()), (3, 0));
+            lag.drop_partition("t", 1);
+            assert_eq!((lag.partitions().len(), ended()), (2, 2));
+            lag.clear();
+            assert_eq!((lag.partitions().len(), ended()), (0, 6));
+        });
     }
 
     #[test]

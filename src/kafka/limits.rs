@@ -35,7 +35,8 @@ pub(super) fn shrink(
     limits: &mut Limits,
     initial: Limits,
 ) -> Shrunk {
-    let alone = failure.bytes >= limits.batch_bytes;
+    // A batch of one byte has but one record, even if that has no key and no value.
+    let alone = failure.bytes >= limits.batch_bytes || limits.batch_bytes == 1;
     if !alone {
         limits.batch_bytes = (limits.batch_bytes / 2).max(1);
         return Shrunk::Batches(limits.batch_bytes);
@@ -143,6 +144,22 @@ mod tests {
         assert!(settings.dead_letter_max_bytes <= 100_000);
         assert!(settings.dead_letter_max_bytes > 25_000);
         assert_eq!(limits, INITIAL);
+    }
+
+    #[test]
+    fn a_record_without_key_and_value_ends_it_too() {
+        let topics = ["a".to_owned()];
+        let (mut settings, mut limits) = (settings(), INITIAL);
+        let mut last = None;
+        for _ in 0..100 {
+            let failure = refused("dead", 0);
+            let shrunk = shrink(&failure, &mut settings, &topics, &mut limits, INITIAL);
+            last = Some(shrunk);
+            if shrunk == Shrunk::Nothing {
+                break;
+            }
+        }
+        assert_eq!(last, Some(Shrunk::Nothing));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rdkafka::{Message, Offset, Statistics, TopicPartitionList};
 use super::assignment::{self, StartPolicy};
 use super::client;
 use super::commit::Pace;
-use super::context::{Failure, GroupContext, LineLimit, Rebalance, Reports};
+use super::context::{Failure, GroupContext, LINE_WINDOW, Rebalance, Reports};
 use super::delivery::{Delivery, Limits, Record, Refused};
 use super::error::KafkaError;
 use super::lag::{self, Lag};
@@ -22,6 +22,7 @@ use super::offsets::{Done, OffsetTracker, PartitionOffset, Slot, Ticket};
 use super::settings::{KafkaSettings, OnDataLoss};
 use super::shutdown::Shutdown;
 use super::status::{State, Status, WorkerStatus};
+use crate::observe::logs::{RateLimited, Suppressed};
 use crate::observe::metrics as names;
 
 /// What stops the ordinary run of a worker.
@@ -76,7 +77,8 @@ pub(super) struct Member {
     policy: StartPolicy,
     lag: Lag,
     paused: bool,
-    lines: LineLimit,
+    leave_by: Option<Instant>,
+    lines: RateLimited<String>,
 }
 
 /// How long an acknowledgement is waited for before reading is paused: a short wait is cheaper
@@ -109,7 +111,8 @@ impl Member {
             policy,
             lag: Lag::default(),
             paused: false,
-            lines: LineLimit::default(),
+            leave_by: None,
+            lines: RateLimited::new(1, LINE_WINDOW),
         })
     }
 
@@ -254,6 +257,7 @@ impl Member {
         }
         let worker = self.setup.number.to_string();
         if let Some(statistics) = context.notes().take_statistics() {
+            self.sum_up_errors();
             self.confirm(&statistics);
             self.lag.update(&statistics, &self.tracker, now_ms());
             lag::show_client(&statistics, &worker, "consumer");
@@ -357,13 +361,31 @@ impl Member {
             tracing::debug!(%error, "giving partitions away one by one failed, giving all away");
             let unassigned = self.consumer.unassign();
             unassigned.map_err(|error| KafkaError::client("giving partitions away", error))?;
+            // Those not listed are no longer read either.
+            let rest: Vec<_> = self.tracker.slots().map(Slot::next).collect();
+            for at in rest {
+                self.tracker.revoke(&at.topic, at.partition);
+            }
+            self.end_lag();
+            return Err(Trouble::Rejoin(
+                "partitions could only be given away all at once".to_owned(),
+            ));
         }
         trouble.map_or(Ok(()), Err)
     }
 
+    /// Ends the series of the lag of all partitions.
+    fn end_lag(&mut self) {
+        self.lag.clear();
+        self.setup.status().update(|now| now.partitions.clear());
+    }
+
     /// Waits, within bounds, for what is in flight of these partitions.
     fn await_partitions(&mut self, partitions: &TopicPartitionList) -> Result<(), Trouble> {
-        let deadline = Instant::now() + REVOKE_WAIT;
+        let mut deadline = Instant::now() + REVOKE_WAIT;
+        if let Some(leave_by) = self.leave_by {
+            deadline = deadline.min(leave_by);
+        }
         for element in partitions.elements() {
             while self.tracker.awaited(element.topic(), element.partition()) > 0
                 && Instant::now() < deadline
@@ -406,7 +428,8 @@ impl Member {
     ///
     /// An asynchronous commit is not answered in librdkafka's event mode, which rust-rdkafka
     /// uses; but the statistics tell the offset that was last committed with success. A commit
-    /// fails while the group changes hands, so what is not confirmed is asked for again.
+    /// fails while the group changes hands, so what is not confirmed from one statistics to the
+    /// next is asked for again.
     fn confirm(&mut self, statistics: &Statistics) {
         let owned: Vec<_> = self.tracker.slots().map(Slot::next).collect();
         for at in owned {
@@ -417,7 +440,7 @@ impl Member {
                 self.tracker.confirmed(&at.topic, at.partition, offset);
             }
         }
-        let again = self.tracker.ask_again();
+        let again = self.tracker.ask_overdue_again();
         counter!(names::COMMITS_REPEATED).increment(again as u64);
     }
 
@@ -457,10 +480,18 @@ impl Member {
             }
             _ => {}
         }
-        if let Some(suppressed) = self.lines.admit(&error.to_string()) {
-            tracing::warn!(%error, suppressed, "the consumer reports an error and goes on");
+        self.sum_up_errors();
+        if self.lines.admit(error.to_string(), 1, Instant::now()) {
+            tracing::warn!(%error, "the consumer reports an error and goes on");
         }
         Ok(())
+    }
+
+    /// Tells how many errors were kept back in windows that are over.
+    fn sum_up_errors(&mut self) {
+        for Suppressed { key, untold } in self.lines.summaries(Instant::now()) {
+            tracing::warn!(error = key, count = untold, "more errors like it");
+        }
     }
 
     fn on_out_of_range(&mut self) -> Result<(), Trouble> {
@@ -530,6 +561,7 @@ impl Member {
 
     /// Commits what is finished, gives all partitions away and leaves the group.
     pub(super) fn leave(&mut self, deadline: Instant) {
+        self.leave_by = Some(deadline);
         self.commit_finally();
         self.consumer.unsubscribe();
         while self.tracker.slots().next().is_some() && Instant::now() < deadline {
@@ -541,6 +573,8 @@ impl Member {
             }
         }
         self.consumer.context().close();
+        // Where there was no time to give all away.
+        self.end_lag();
     }
 }
 

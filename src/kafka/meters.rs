@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use super::status::Counts;
-use crate::observe::logs::RateLimited;
+use crate::observe::logs::{RateLimited, Suppressed};
 use crate::observe::metrics as names;
 use crate::pipeline::code::{Level, Reason, Warning};
 use crate::pipeline::emit::Tally;
@@ -79,6 +79,8 @@ impl Meters {
 
     /// Hands over what a tally has counted since the last time.
     pub(super) fn count_tally(&mut self, tally: &Tally, counts: &Counts) {
+        let now = Instant::now();
+        tell_untold(self.log.summaries(now));
         let before = std::mem::replace(&mut self.shown, tally.clone());
         let messages = tally.messages - before.messages;
         if messages == 0 {
@@ -97,19 +99,16 @@ impl Meters {
         add(&counts.messages, messages);
         add(&counts.records, records);
         add(&counts.rejected, rejected_records + rejected_messages);
-        self.count_codes(tally, &before);
+        self.count_codes(tally, &before, now);
+    }
+
+    /// Tells what is not told yet.
+    pub(super) fn finish(&mut self) {
+        tell_untold(self.log.end());
     }
 
     /// Counts and logs the rare ones, which are looked up when they happen.
-    fn count_codes(&mut self, tally: &Tally, before: &Tally) {
-        let now = Instant::now();
-        for summary in self.log.summaries(now) {
-            tracing::warn!(
-                reason = summary.key,
-                count = summary.untold,
-                "rejected and not logged one by one"
-            );
-        }
+    fn count_codes(&mut self, tally: &Tally, before: &Tally, now: Instant) {
         let levels = Level::ALL.iter().copied();
         for (level, reason) in levels.flat_map(|level| Reason::all().map(move |of| (level, of))) {
             let count = tally.rejected_at(level, reason) - before.rejected_at(level, reason);
@@ -132,6 +131,16 @@ impl Meters {
                 counter!(names::WARNINGS, "code" => warning.name()).increment(count);
             }
         }
+    }
+}
+
+fn tell_untold(summaries: Vec<Suppressed<&'static str>>) {
+    for Suppressed { key, untold } in summaries {
+        tracing::warn!(
+            reason = key,
+            count = untold,
+            "rejected and not logged one by one"
+        );
     }
 }
 

@@ -74,6 +74,8 @@ pub struct Slot {
     requested: i64,
     /// Where the last commit that the broker confirmed stands.
     committed: i64,
+    /// Where the last commit that was asked for stood at the last look for unconfirmed ones.
+    looked: i64,
     awaited: u64,
     begun: bool,
     last_timestamp_ms: Option<i64>,
@@ -174,6 +176,7 @@ impl OffsetTracker {
             next: start,
             requested: start,
             committed: start,
+            looked: start,
             awaited: 0,
             begun: false,
             last_timestamp_ms: None,
@@ -328,6 +331,20 @@ impl OffsetTracker {
             .count()
     }
 
+    /// Whatever was asked for before the last call and is still not confirmed is to be asked for
+    /// again. Gives how many partitions that concerns.
+    pub fn ask_overdue_again(&mut self) -> usize {
+        let mut overdue = 0;
+        for slot in self.slots.values_mut() {
+            if slot.looked > slot.committed {
+                slot.requested = slot.committed;
+                overdue += 1;
+            }
+            slot.looked = slot.requested;
+        }
+        overdue
+    }
+
     /// The partitions that are owned.
     pub fn slots(&self) -> impl Iterator<Item = &Slot> {
         self.slots.values()
@@ -428,6 +445,28 @@ mod tests {
         tracker.ask_again();
         assert!(tracker.take_commits().is_empty(), "confirmed");
         assert_eq!(tracker.find("t", 0).unwrap().committed(), 22);
+    }
+
+    #[test]
+    fn a_commit_has_from_one_look_to_the_next_to_be_confirmed() {
+        let mut tracker = OffsetTracker::default();
+        tracker.assign("t", 0, 0);
+        let finish = |tracker: &mut OffsetTracker, offset| {
+            let ticket = tracker.begin("t", 0, offset, None).unwrap();
+            tracker.release(ticket);
+            offsets(&tracker.take_commits())
+        };
+        assert_eq!(finish(&mut tracker, 0), [("t".into(), 0, 1)]);
+        assert_eq!(tracker.ask_overdue_again(), 0, "it was only just asked for");
+        assert!(tracker.take_commits().is_empty());
+        finish(&mut tracker, 1);
+        tracker.confirmed("t", 0, 1);
+        assert_eq!(tracker.ask_overdue_again(), 0, "the first is confirmed");
+        assert_eq!(tracker.ask_overdue_again(), 1, "the second is not");
+        assert_eq!(offsets(&tracker.take_commits()), [("t".into(), 0, 2)]);
+        assert_eq!(tracker.ask_overdue_again(), 0, "it was asked for again");
+        tracker.confirmed("t", 0, 2);
+        assert_eq!(tracker.ask_overdue_again(), 0);
     }
 
     #[test]

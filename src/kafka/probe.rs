@@ -9,7 +9,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifie
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::metadata::{Metadata, MetadataTopic};
+use rdkafka::metadata::{Metadata, MetadataBroker, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 
@@ -130,7 +130,9 @@ impl Probe {
         }
         // Not a problem: a run takes the brokers' own default in its place.
         let unknown = format!("is not told, {DEFAULT_MAX_MESSAGE_BYTES} bytes are assumed");
-        let answers = match describe(admin, &names, deadline) {
+        // Any broker knows; without one named, librdkafka asks the controller, and may wait for it.
+        let broker = metadata.brokers().first().map(MetadataBroker::id);
+        let answers = match describe(admin, &names, broker, deadline) {
             Ok(answers) => answers,
             Err(why) => {
                 return findings.fine(format_args!(
@@ -235,6 +237,7 @@ fn look_at_group(
 fn describe(
     admin: &AdminClient<Notes>,
     topics: &[&str],
+    broker: Option<i32>,
     deadline: Instant,
 ) -> Result<Vec<Result<ConfigResource, RDKafkaErrorCode>>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -242,7 +245,9 @@ fn describe(
         .build()
         .map_err(|error| error.to_string())?;
     let timeout = remaining(deadline).min(LONGEST_ANSWER);
-    let options = AdminOptions::new().request_timeout(Some(timeout));
+    let options = AdminOptions::new()
+        .request_timeout(Some(timeout))
+        .broker_id(broker);
     let topics = topics.iter().map(|name| ResourceSpecifier::Topic(name));
     let topics: Vec<_> = topics.collect();
     let answer = admin.describe_configs(&topics, &options);

@@ -275,17 +275,22 @@ fn max_message_bytes(
     let described = match answer {
         Ok(described) => described,
         Err(error) => {
-            tracing::debug!(%error, "max.message.bytes of the topics cannot be read, the brokers' default is taken");
+            warn_of_default(&settings.written_topics().collect::<Vec<_>>(), &error);
             return Ok(Vec::new());
         }
     };
     let mut sizes = Vec::new();
-    for resource in described {
-        let Ok(resource) = resource else {
-            tracing::debug!(
-                "max.message.bytes of a topic cannot be read, the brokers' default is taken"
-            );
-            continue;
+    let mut refused = Vec::new();
+    let mut reason = RDKafkaErrorCode::Unknown;
+    // The answers come in the order of the questions.
+    for (topic, resource) in settings.written_topics().zip(described) {
+        let resource = match resource {
+            Ok(resource) => resource,
+            Err(code) => {
+                refused.push(topic);
+                reason = code;
+                continue;
+            }
         };
         let value = resource
             .get("max.message.bytes")
@@ -295,7 +300,20 @@ fn max_message_bytes(
             sizes.push((name.clone(), bytes));
         }
     }
+    if !refused.is_empty() {
+        warn_of_default(&refused, &reason);
+    }
     Ok(sizes)
+}
+
+/// Says once which topics are taken to have the brokers' default limit.
+fn warn_of_default(topics: &[&str], reason: &impl std::fmt::Display) {
+    tracing::warn!(
+        topics = topics.join(", "),
+        %reason,
+        bytes = DEFAULT_MAX_MESSAGE_BYTES,
+        "max.message.bytes cannot be read, the brokers' default is taken: grant DESCRIBE_CONFIGS on these topics"
+    );
 }
 
 /// Runs one future on this thread; rdkafka's own thread completes it.

@@ -30,6 +30,10 @@ const WAIT: Duration = Duration::from_millis(50);
 /// How long leaving the group may take at least, when the shutdown has used up its time.
 const LEAVE: Duration = Duration::from_secs(1);
 
+/// How often in a row batches and records are made smaller: batches of any size are halved to
+/// nothing in 31 steps, and the limit of dead letters to the least there is in some twenty.
+const MOST_SHRINKS: u32 = 31 * 20;
+
 /// A worker.
 pub(super) struct Worker {
     setup: Setup,
@@ -39,6 +43,7 @@ pub(super) struct Worker {
     braked_until: Option<Instant>,
     limits: Limits,
     retries: Retries,
+    shrinks: Retries,
     next_tick: Instant,
     seen_finished: u64,
 }
@@ -68,6 +73,7 @@ impl Worker {
             braked_until: None,
             limits: setup.limits,
             retries: Retries::default(),
+            shrinks: Retries::default(),
             next_tick: Instant::now(),
             seen_finished: 0,
             setup,
@@ -84,6 +90,7 @@ impl Worker {
         self.member
             .leave(deadline.map_or(grace, |deadline| deadline.max(grace)));
         self.show();
+        self.member.meters.finish();
         self.member.meters.up.set(0.0);
         match result {
             Ok(()) => {
@@ -202,7 +209,14 @@ impl Worker {
             "brake: {reason}; look at the dead letters; reading pauses for {seconds} s"
         );
         self.braked_until = Some(Instant::now() + settings.pause_for);
-        let reason = format!("paused by the brake: {reason}");
+        self.hold()
+    }
+
+    /// Holds the worker for as long as the brake says.
+    fn hold(&mut self) -> Result<(), Trouble> {
+        let percent = self.brake.rejected_share() * 100.0;
+        let reason =
+            format!("paused by the brake: {percent:.0} % of the last messages are rejected");
         self.setup.status().enter(State::Braked, Some(reason));
         self.member.pause()
     }
@@ -236,7 +250,9 @@ impl Worker {
         let setup = &self.setup;
         self.member.delivery = Delivery::new(&setup.settings, setup.number, self.limits)?;
         self.member.rewind()?;
-        if self.braked_until.is_none() {
+        if self.braked_until.is_some() {
+            self.hold()?;
+        } else {
             self.member.resume()?;
             self.setup.status().enter(State::Consuming, None);
         }
@@ -248,6 +264,15 @@ impl Worker {
         let core = &mut self.processor.settings;
         let (limits, initial) = (&mut self.limits, self.setup.limits);
         let topic = failure.topic.as_str();
+        let steps = self.shrinks.count(self.member.tracker.finished());
+        let given_up = || KafkaError::Delivery {
+            topic: failure.topic.clone(),
+            failures: steps,
+            code: failure.code,
+        };
+        if steps > MOST_SHRINKS {
+            return Err(given_up());
+        }
         match limits::shrink(failure, core, topics, limits, initial) {
             Shrunk::Batches(bytes) => {
                 tracing::warn!(
@@ -265,11 +290,7 @@ impl Worker {
                 );
                 Ok(())
             }
-            Shrunk::Nothing => Err(KafkaError::Delivery {
-                topic: failure.topic.clone(),
-                failures: 1,
-                code: failure.code,
-            }),
+            Shrunk::Nothing => Err(given_up()),
         }
     }
 
@@ -317,8 +338,11 @@ impl Worker {
         let reason = format!("joining the group anew: {reason}");
         self.setup.status().enter(State::Starting, Some(reason));
         self.member.take_back(TAKE_BACK);
+        // What was taken back will not be acknowledged: it is not to be waited for.
+        self.member.tracker.rewind();
         self.member.leave(Instant::now() + LEAVE);
         self.show();
+        self.member.meters.finish();
         let setup = Setup {
             limits: self.limits,
             ..self.setup.clone()
@@ -327,7 +351,7 @@ impl Worker {
         joined.carry_on(&self.member);
         self.member = joined;
         if self.braked_until.is_some() {
-            self.member.pause()?;
+            self.hold()?;
         }
         Ok(Flow::Go)
     }

@@ -99,7 +99,18 @@ pub async fn serve(listener: TcpListener, pages: Pages) -> std::io::Result<()> {
 
 async fn metrics(State(pages): State<Pages>) -> impl IntoResponse {
     let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (text, pages.0.metrics.render())
+    (text, without_ended_series(&pages.0.metrics.render()))
+}
+
+/// Leaves out the series whose value is not a number.
+///
+/// The recorder cannot end a series, so its owner sets it to NaN. To Prometheus that is a value:
+/// one of them makes a whole sum NaN, and an alert on it never fires.
+fn without_ended_series(rendered: &str) -> String {
+    let lines = rendered.split_inclusive('\n');
+    lines
+        .filter(|line| line.starts_with('#') || !line.trim_end().ends_with(" NaN"))
+        .collect()
 }
 
 async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
@@ -143,7 +154,12 @@ mod tests {
         check: impl FnOnce(&dyn Fn(&str) -> (String, String)),
     ) {
         let recorder = PrometheusBuilder::new().build_recorder();
-        metrics::with_local_recorder(&recorder, || metrics::counter!("a_total").increment(7));
+        metrics::with_local_recorder(&recorder, || {
+            metrics::describe_gauge!("lag", "ends in NaN");
+            metrics::counter!("a_total").increment(7);
+            metrics::gauge!("lag", "partition" => "0").set(f64::NAN);
+            metrics::gauge!("lag", "partition" => "1").set(0.0);
+        });
         let asked = Arc::clone(not_ready);
         let pages = Pages::new("host-1".to_owned(), recorder.handle(), move || Health {
             not_ready: asked.lock().unwrap().clone(),
@@ -184,6 +200,9 @@ mod tests {
             let (head, body) = get("/metrics");
             assert!(head.starts_with("HTTP/1.1 200") && head.contains("version=0.0.4"));
             assert!(body.contains("a_total 7"));
+            assert!(body.contains("# HELP lag ends in NaN"), "{body}");
+            assert!(body.contains("lag{partition=\"1\"} 0"), "{body}");
+            assert!(!body.contains("partition=\"0\""), "an ended series: {body}");
             let (head, body) = get("/livez");
             assert!(head.starts_with("HTTP/1.1 200") && body == "ok\n");
             let (head, body) = get("/readyz");

@@ -56,9 +56,10 @@ pub struct Suppressed<K> {
     pub untold: u64,
 }
 
-impl<K: Copy + Eq + Hash> RateLimited<K> {
+impl<K: Clone + Eq + Hash> RateLimited<K> {
     /// Lets the first `first` lines of each key through in every `window`. There must be a
-    /// bounded number of keys.
+    /// bounded number of keys, or as few as come in a window where [`Self::summaries`] is asked
+    /// for regularly.
     pub fn new(first: u64, window: Duration) -> Self {
         Self {
             first,
@@ -89,17 +90,26 @@ impl<K: Copy + Eq + Hash> RateLimited<K> {
         admitted
     }
 
+    /// Ends all windows and tells what was kept back in them.
+    pub fn end(&mut self) -> Vec<Suppressed<K>> {
+        untold(self.seen.drain())
+    }
+
     /// Ends the windows that are over and tells what was kept back in them: each is one line.
     pub fn summaries(&mut self, now: Instant) -> Vec<Suppressed<K>> {
         let over = self
             .seen
             .extract_if(|_, window| now.duration_since(window.since) >= self.window);
-        let summaries = over.map(|(key, window)| Suppressed {
-            key,
-            untold: window.untold,
-        });
-        summaries.filter(|summary| summary.untold > 0).collect()
+        untold(over)
     }
+}
+
+fn untold<K>(ended: impl Iterator<Item = (K, Window)>) -> Vec<Suppressed<K>> {
+    let summaries = ended.map(|(key, window)| Suppressed {
+        key,
+        untold: window.untold,
+    });
+    summaries.filter(|summary| summary.untold > 0).collect()
 }
 
 #[cfg(test)]
@@ -126,6 +136,21 @@ mod tests {
         assert_eq!(limited.summaries(at(10)), [], "it is told once");
         assert!(limited.admit("a", 1, at(10)));
         assert_eq!(limited.summaries(at(19)), [], "nothing of b was kept back");
+    }
+
+    #[test]
+    fn the_end_tells_what_windows_that_are_not_over_kept_back() {
+        let mut limited = RateLimited::new(1, WINDOW);
+        let start = Instant::now();
+        for _ in 0..3 {
+            limited.admit("a".to_owned(), 2, start);
+        }
+        let of_a = Suppressed {
+            key: "a".to_owned(),
+            untold: 4,
+        };
+        assert_eq!(limited.end(), [of_a]);
+        assert_eq!(limited.end(), []);
     }
 
     #[test]
