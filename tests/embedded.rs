@@ -6,9 +6,9 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use netsieve::kafka::KafkaError;
 use netsieve::kafka::settings::{BrakeAction, BrakeSettings, OnDataLoss};
 use netsieve::kafka::status::State;
-use netsieve::kafka::{KafkaError, KafkaSettings};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use support::{
     DEAD_LETTERS, Fed, LISTENERS, OUTPUT, PARTITIONS, Processor, Record, SOURCE, cluster, feed,

@@ -76,22 +76,24 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
     };
     let mut pipe = Pipe {
         settings,
-        delimited: matches!(args.output, OutputFormat::Protobuf),
         now_ms: args.now.map(jiff::Timestamp::as_millisecond),
         workspace: Workspace::default(),
         emitted: Emitted::default(),
-        events: 0,
-        output: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
-        rejects,
+        sink: Sink {
+            delimited: matches!(args.output, OutputFormat::Protobuf),
+            events: 0,
+            output: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
+            rejects,
+        },
     };
-    match pipe.read_all(args).and_then(|()| pipe.flush()) {
+    match pipe.read_all(args).and_then(|()| pipe.sink.flush()) {
         Ok(()) => {}
         // Whoever read the output has had enough of it, as `head` does.
         Err(Stop::Closed) => return Ok(()),
         Err(Stop::Failed(error)) => return Err(error),
     }
     if io::stderr().is_terminal() {
-        eprintln!("{}", summary(&pipe.emitted.tally, pipe.events));
+        eprintln!("{}", summary(&pipe.emitted.tally, pipe.sink.events));
     }
     Ok(())
 }
@@ -149,13 +151,21 @@ fn cannot(verb: &str, path: &Path, error: &io::Error) -> CliError {
     ))
 }
 
+/// What comes out of a message is written in portions of about this size.
+const PORTION_BYTES: usize = 1 << 20;
+
 /// The core and its two outputs.
 struct Pipe<W: Write> {
     settings: Settings,
-    delimited: bool,
     now_ms: Option<i64>,
     workspace: Workspace,
     emitted: Emitted,
+    sink: Sink<W>,
+}
+
+/// Where events and rejects go.
+struct Sink<W: Write> {
+    delimited: bool,
     events: u64,
     output: W,
     rejects: Box<dyn Write>,
@@ -213,7 +223,7 @@ impl<W: Write> Pipe<W> {
         for offset in 0.. {
             if input.buffer().is_empty() {
                 // What comes next may be long in coming; nobody shall wait for what is done.
-                self.flush()?;
+                self.sink.flush()?;
             }
             let size = framing::next(&mut input, framing, max_bytes, &mut message)
                 .map_err(|error| Stop::Failed(cannot("read", path, &error)))?;
@@ -240,17 +250,36 @@ impl<W: Write> Pipe<W> {
             None => pipeline::message_timestamp_ms(&input, &self.settings),
             now => now,
         };
-        pipeline::process(
-            &input,
-            &self.settings,
-            &mut self.workspace,
-            &mut self.emitted,
-        );
-        self.write_events()
-            .map_err(|error| Stop::of_write("events", &error))?;
         let cut_from = (size > value.len() as u64).then_some(size);
-        for letter in self.emitted.dead_letters() {
-            let raw = self.emitted.dead_letter_value(letter);
+        let (settings, sink) = (&self.settings, &mut self.sink);
+        let mut written = Ok(());
+        let mut write = |emitted: &Emitted| {
+            written = sink.write(emitted, cut_from);
+            written.is_ok()
+        };
+        let (workspace, emitted) = (&mut self.workspace, &mut self.emitted);
+        let goes_on = pipeline::process_in_portions(
+            &input,
+            settings,
+            workspace,
+            emitted,
+            PORTION_BYTES,
+            &mut write,
+        );
+        if goes_on {
+            sink.write(emitted, cut_from)
+        } else {
+            written
+        }
+    }
+}
+
+impl<W: Write> Sink<W> {
+    fn write(&mut self, emitted: &Emitted, cut_from: Option<u64>) -> Result<(), Stop> {
+        self.write_events(emitted)
+            .map_err(|error| Stop::of_write("events", &error))?;
+        for letter in emitted.dead_letters() {
+            let raw = emitted.dead_letter_value(letter);
             let mut line = reject_line(letter, raw, cut_from);
             line.push('\n');
             self.rejects
@@ -260,8 +289,8 @@ impl<W: Write> Pipe<W> {
         Ok(())
     }
 
-    fn write_events(&mut self) -> io::Result<()> {
-        for event in self.emitted.events() {
+    fn write_events(&mut self, emitted: &Emitted) -> io::Result<()> {
+        for event in emitted.events() {
             self.events += 1;
             if self.delimited {
                 let mut length = Vec::with_capacity(10);

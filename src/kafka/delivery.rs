@@ -211,12 +211,12 @@ mod tests {
         };
         let mut delivery = Delivery::new(&settings, 0, limits).unwrap();
         for (key, value, header) in [
-            (Some("key"), Some("value"), Some([7; 50_000].as_slice())),
+            (Some("key"), Some("value"), Some(vec![7; 50_000])),
             (None, None, None),
         ] {
             let headers = OwnedHeaders::new().insert(Header {
                 key: "name",
-                value: header,
+                value: header.as_deref(),
             });
             let record = Record {
                 topic: "out",

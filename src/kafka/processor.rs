@@ -1,22 +1,40 @@
 //! One consumed message through the core.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 
-use crate::pipeline::emit::Emitted;
+use crate::pipeline::emit::{Emitted, Tally};
 use crate::pipeline::message::{Header, Input};
 use crate::pipeline::settings::Settings;
 use crate::pipeline::{self, Workspace};
+
+/// What comes out of a message is handed on in portions of about this size, so that a message
+/// that repeats much does not have to be held whole.
+const PORTION_BYTES: usize = 1 << 20;
 
 /// The core with its settings and the memory that it reuses from message to message.
 pub(super) struct Processor {
     /// The core's settings; the limits of topics may shrink while a worker runs.
     pub(super) settings: Settings,
-    /// What came of the last message.
+    /// The last portion of what came of the last message, and the tally of all.
     pub(super) emitted: Emitted,
     workspace: Workspace,
+}
+
+/// What came of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// Whether all of it was handed on.
+    pub(super) is_whole: bool,
+    /// Records in it; a message that was rejected as a whole counts as one.
+    pub(super) records: usize,
+    /// Dead letters that came of it.
+    pub(super) rejected: usize,
+    /// Time that the core took.
+    pub(super) core: Duration,
 }
 
 impl Processor {
@@ -29,28 +47,52 @@ impl Processor {
         }
     }
 
-    /// Turns a message into `emitted`.
-    pub(super) fn process(&mut self, input: &Input<'_>) {
-        pipeline::process(
+    /// Turns a message into events and dead letters, and gives them to `hand_on`, portion by
+    /// portion, until that says false or fails.
+    pub(super) fn process<E>(
+        &mut self,
+        input: &Input<'_>,
+        mut hand_on: impl FnMut(&Settings, &Emitted) -> Result<bool, E>,
+    ) -> Result<Outcome, E> {
+        let counted = |tally: &Tally| {
+            (
+                tally.records,
+                tally.rejected_messages + tally.rejected_records,
+            )
+        };
+        let before = counted(&self.emitted.tally);
+        let since = Instant::now();
+        let (settings, mut handing) = (&self.settings, Duration::ZERO);
+        let mut last = Ok(true);
+        let mut take = |emitted: &Emitted| {
+            let since = Instant::now();
+            last = hand_on(settings, emitted);
+            handing += since.elapsed();
+            matches!(last, Ok(true))
+        };
+        let (workspace, emitted) = (&mut self.workspace, &mut self.emitted);
+        let goes_on = pipeline::process_in_portions(
             input,
-            &self.settings,
-            &mut self.workspace,
-            &mut self.emitted,
+            settings,
+            workspace,
+            emitted,
+            PORTION_BYTES,
+            &mut take,
         );
-    }
-
-    /// How many records of the last message were rejected, and how many it had; a message that
-    /// was rejected as a whole counts as one of one.
-    pub(super) fn rejected_share(&self) -> (usize, usize) {
-        let mut letters = self.emitted.dead_letters();
-        let rejected = letters.len();
-        match letters.next() {
-            None => (0, 1),
-            Some(letter) => match letter.record {
-                None => (1, 1),
-                Some(record) => (rejected, record.count as usize),
-            },
-        }
+        let core = since.elapsed().saturating_sub(handing);
+        let is_whole = if goes_on {
+            hand_on(settings, emitted)?
+        } else {
+            last?
+        };
+        let after = counted(&emitted.tally);
+        let since_before = |after: u64, before: u64| usize::try_from(after - before).unwrap_or(0);
+        Ok(Outcome {
+            is_whole,
+            records: since_before(after.0, before.0).max(1),
+            rejected: since_before(after.1, before.1),
+            core,
+        })
     }
 }
 

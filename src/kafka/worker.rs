@@ -15,7 +15,7 @@ use super::error::KafkaError;
 use super::limits::{self, Shrunk};
 use super::member::{Member, Setup, Trouble};
 use super::meters::Summary;
-use super::processor::{self, Processor};
+use super::processor::{self, Outcome, Processor};
 use super::produce;
 use super::settings::BrakeAction;
 use super::status::State;
@@ -165,32 +165,25 @@ impl Worker {
         };
         let headers = processor::headers(message);
         let input = processor::input(message, &headers);
-        let since = Instant::now();
-        self.processor.process(&input);
-        let seconds = since.elapsed().as_secs_f64();
+        let (member, topics) = (&mut self.member, &self.setup.settings);
+        let outcome = self.processor.process(&input, |core, emitted| {
+            produce::hand_on(member, topics, core, emitted, (message, &input), ticket)
+        })?;
+        let seconds = outcome.core.as_secs_f64();
         self.member.meters.process_seconds.record(seconds);
-        let handed_on = produce::hand_on(
-            &mut self.member,
-            &self.setup.settings,
-            &self.processor.settings,
-            &self.processor.emitted,
-            (message, &input),
-            ticket,
-        )?;
-        if !handed_on {
+        if !outcome.is_whole {
             return Ok(());
         }
         self.member.release(ticket);
         self.member.pace.handed_on(message.payload_len());
-        self.watch_rejects()
+        self.watch_rejects(outcome)
     }
 
-    fn watch_rejects(&mut self) -> Result<(), Trouble> {
-        let (rejected, records) = self.processor.rejected_share();
+    fn watch_rejects(&mut self, outcome: Outcome) -> Result<(), Trouble> {
         let counts = &self.setup.status().counts;
-        let letters = self.processor.emitted.dead_letters().len() as u64;
+        let letters = outcome.rejected as u64;
         counts.dead_letters.fetch_add(letters, Ordering::Relaxed);
-        if !self.brake.observe(rejected, records) {
+        if !self.brake.observe(outcome.rejected, outcome.records) {
             return Ok(());
         }
         let settings = &self.setup.settings.brake;
