@@ -115,6 +115,7 @@ impl Delivery {
                     topic: returned.topic.to_owned(),
                     code,
                     bytes,
+                    invalid: Vec::new(),
                 }))
             }
         }
@@ -189,6 +190,7 @@ impl Delivery {
             topic: String::new(),
             code,
             bytes: 0,
+            invalid: Vec::new(),
         })
     }
 }
@@ -211,7 +213,7 @@ mod tests {
         };
         let mut delivery = Delivery::new(&settings, 0, limits).unwrap();
         for (key, value, header) in [
-            (Some("key"), Some("value"), Some([7; 50_000].as_slice())),
+            (Some("key"), Some("value"), Some([7; 5_000].as_slice())),
             (None, None, None),
         ] {
             let headers = OwnedHeaders::new().insert(Header {
@@ -229,7 +231,7 @@ mod tests {
             assert!(delivery.send(record).is_ok());
         }
         let cost = delivery.in_flight_bytes();
-        assert!(cost > 50_000, "{cost}");
+        assert!(cost > 5_000, "{cost}");
         let mut given_back = 0;
         for _ in 0..1_000 {
             given_back += delivery.serve(Duration::from_millis(20)).cost;

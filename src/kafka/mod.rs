@@ -35,6 +35,7 @@ mod meters;
 mod processor;
 mod produce;
 mod shutdown;
+mod timestamps;
 mod worker;
 
 use std::sync::Arc;

@@ -101,6 +101,8 @@ metrics! {
         "Changes of the assignment, by kind: assigned, revoked or lost."
     DELIVERY_FAILURES "netsieve_delivery_failures_total" Counter, Count ["topic"]
         "Times that a worker went back to its last acknowledged records, by the topic of the failed delivery."
+    TIMESTAMPS_REPLACED "netsieve_timestamps_replaced_total" Counter, Count ["topic"]
+        "Records produced under the present time, since their topic refuses timestamps like theirs."
     PAUSES "netsieve_backpressure_pauses_total" Counter, Count []
         "Times that reading was paused until the brokers had acknowledged enough."
     IN_FLIGHT_BYTES "netsieve_in_flight_bytes" Gauge, Bytes ["worker"]
