@@ -34,6 +34,7 @@ mod member;
 mod meters;
 mod processor;
 mod produce;
+mod quiet;
 mod shutdown;
 mod timestamps;
 mod worker;

@@ -77,6 +77,8 @@ metrics! {
         "Records of source messages, by outcome: event or rejected."
     UNROUTED "netsieve_unrouted_events_total" Counter, Count []
         "Events that matched no output."
+    HEADERS_LEFT_OUT "netsieve_source_headers_left_out_total" Counter, Count []
+        "Headers of source messages that were left out, since their name is no UTF-8."
     REJECTS "netsieve_rejects_total" Counter, Count ["level" "reason"]
         "Rejected messages and records, by their code."
     WARNINGS "netsieve_warnings_total" Counter, Count ["code"]
