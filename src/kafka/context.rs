@@ -300,8 +300,9 @@ impl ProducerContext for DeliveryContext {
             Ok(_) => {
                 reports.delivered.push(Ticket::from_opaque(opaque));
                 let topic = message.topic();
-                if let Some(index) = self.topics.iter().position(|known| known == topic) {
-                    reports.by_topic[index] += 1;
+                let index = self.topics.iter().position(|known| known == topic);
+                if let Some(count) = index.and_then(|index| reports.by_topic.get_mut(index)) {
+                    *count += 1;
                 }
             }
             Err((error, _)) => {

@@ -63,6 +63,7 @@ pub(super) struct Setup {
 impl Setup {
     /// Where this worker tells how it is.
     pub(super) fn status(&self) -> &WorkerStatus {
+        // A run begins only with as many statuses as workers.
         &self.status.workers()[self.number]
     }
 }
