@@ -304,6 +304,38 @@ fn a_record_that_the_broker_finds_too_large_becomes_a_dead_letter() {
 }
 
 #[test]
+fn a_refused_timestamp_is_replaced_and_stops_nothing() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    feed(&bootstrap, &mut fed, 12);
+    let before_ms = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP];
+    cluster
+        .mock()
+        .request_errors(RDKafkaApiKey::Produce, &errors);
+    let mut settings = settings(&bootstrap);
+    settings.delivery.max_failures = 0;
+    let processor = Processor::start(settings);
+    wait_until("all is committed", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    processor.stop().unwrap();
+    let events = assert_complete(&bootstrap, &fed);
+    let letters = support::read(&bootstrap, DEAD_LETTERS);
+    let (replaced, kept): (Vec<_>, Vec<_>) = events
+        .iter()
+        .chain(&letters)
+        .partition(|record| i128::from(record.timestamp_ms) >= before_ms.cast_signed());
+    assert!(!replaced.is_empty());
+    assert!(
+        replaced.iter().all(|of| of.topic == replaced[0].topic),
+        "only of the topic that refused one"
+    );
+    assert!(!kept.is_empty());
+}
+
+#[test]
 fn records_that_were_deleted_unread_stop_the_run_or_are_passed_over() {
     let cluster = cluster();
     let bootstrap = cluster.bootstrap_servers();

@@ -183,6 +183,9 @@ pub(super) struct Failure {
     pub(super) code: RDKafkaErrorCode,
     /// Size of the record's key, value and headers, in bytes.
     pub(super) bytes: usize,
+    /// The inputs of the records that the broker found invalid by themselves; librdkafka no
+    /// longer tells their timestamps.
+    pub(super) invalid: Vec<Ticket>,
 }
 
 /// What librdkafka needs for a record beside its key, value and headers, in bytes.
@@ -297,17 +300,22 @@ impl ProducerContext for DeliveryContext {
             Ok(_) => {
                 reports.delivered.push(Ticket::from_opaque(opaque));
                 let topic = message.topic();
-                if let Some(index) = self.topics.iter().position(|known| known == topic) {
-                    reports.by_topic[index] += 1;
+                let index = self.topics.iter().position(|known| known == topic);
+                if let Some(count) = index.and_then(|index| reports.by_topic.get_mut(index)) {
+                    *count += 1;
                 }
             }
             Err((error, _)) => {
                 let code = error.rdkafka_error_code();
-                let failure = Failure {
+                let mut failure = Failure {
                     topic: message.topic().to_owned(),
                     code: code.unwrap_or(RDKafkaErrorCode::Fail),
                     bytes: size.bytes,
+                    invalid: Vec::new(),
                 };
+                if failure.is_invalid() {
+                    failure.invalid.push(Ticket::from_opaque(opaque));
+                }
                 reports.failure = Some(match reports.failure.take() {
                     Some(other) => other.or_worse(failure),
                     None => failure,
@@ -326,22 +334,37 @@ impl Failure {
         )
     }
 
-    /// Whether it tells nothing: we took the record back ourselves.
-    fn is_purge(&self) -> bool {
+    /// Whether the broker refused the record by itself. Where several of a batch have an invalid
+    /// timestamp, librdkafka calls each of them an invalid record.
+    fn is_invalid(&self) -> bool {
         matches!(
             self.code,
-            RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight
+            RDKafkaErrorCode::InvalidTimestamp | RDKafkaErrorCode::InvalidRecord
         )
     }
 
-    /// Of two failures the one that says more.
-    pub(super) fn or_worse(self, other: Self) -> Self {
-        let larger = other.is_too_large() && (!self.is_too_large() || other.bytes > self.bytes);
-        if larger || (self.is_purge() && !other.is_purge()) {
-            other
-        } else {
-            self
+    /// How much it tells. Least where we took the record back ourselves, or where another record
+    /// of its batch is at fault.
+    fn rank(&self) -> u8 {
+        match self.code {
+            RDKafkaErrorCode::PurgeQueue
+            | RDKafkaErrorCode::PurgeInflight
+            | RDKafkaErrorCode::InvalidDifferentRecord => 0,
+            _ if self.is_too_large() => 3,
+            _ if self.is_invalid() => 2,
+            _ => 1,
         }
+    }
+
+    /// Of two failures the one that says more; of two invalid records of a topic what both say.
+    pub(super) fn or_worse(mut self, other: Self) -> Self {
+        if other.rank() > self.rank() || (other.is_too_large() && other.bytes > self.bytes) {
+            return other;
+        }
+        if self.topic == other.topic && self.is_invalid() {
+            self.invalid.extend(other.invalid);
+        }
+        self
     }
 }
 
@@ -358,6 +381,7 @@ mod tests {
             topic: "t".to_owned(),
             code,
             bytes,
+            invalid: Vec::new(),
         }
     }
 
@@ -371,5 +395,22 @@ mod tests {
         assert_eq!(worst.reduce(Failure::or_worse), Some(large.clone()));
         assert_eq!(large.clone().or_worse(timed_out.clone()), large);
         assert_eq!(purged.or_worse(timed_out.clone()), timed_out);
+    }
+
+    #[test]
+    fn of_a_batch_all_records_at_fault_are_told() {
+        let innocent = failure(RDKafkaErrorCode::InvalidDifferentRecord, 10);
+        let invalid = |input| Failure {
+            invalid: vec![Ticket::from_opaque(input)],
+            ..failure(RDKafkaErrorCode::InvalidRecord, 10)
+        };
+        let elsewhere = Failure {
+            topic: "other".to_owned(),
+            ..invalid(3)
+        };
+        let all = [innocent, invalid(1), invalid(2), elsewhere];
+        let told = all.into_iter().reduce(Failure::or_worse).unwrap();
+        assert_eq!(told.topic, "t");
+        assert_eq!(told.invalid, [1, 2].map(Ticket::from_opaque));
     }
 }

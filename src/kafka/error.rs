@@ -99,7 +99,8 @@ pub enum KafkaError {
     },
     /// Deliveries kept failing.
     #[error(
-        "delivery to {topic} failed {failures} times in a row ({code}): nothing after the last delivered record is committed; check the brokers and the topic, then start again"
+        "delivery to {topic} failed {failures} times in a row ({code}): nothing after the last delivered record is committed; {}, then start again",
+        remedy(*code)
     )]
     Delivery {
         /// Topic of the last failure.
@@ -139,6 +140,19 @@ pub enum KafkaError {
         /// librdkafka's error.
         source: rdkafka::error::KafkaError,
     },
+}
+
+/// What to do about deliveries that keep failing.
+fn remedy(code: RDKafkaErrorCode) -> &'static str {
+    match code {
+        RDKafkaErrorCode::InvalidTimestamp => {
+            "compare the clocks of this host and the brokers, and message.timestamp.after.max.ms of the topic"
+        }
+        RDKafkaErrorCode::InvalidRecord => {
+            "give the output a key if the topic is compacted, which takes no records without one"
+        }
+        _ => "check the brokers and the topic",
+    }
 }
 
 impl KafkaError {

@@ -94,6 +94,7 @@ mod tests {
             topic: topic.to_owned(),
             code: RDKafkaErrorCode::MessageSizeTooLarge,
             bytes,
+            invalid: Vec::new(),
         }
     }
 

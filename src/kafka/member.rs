@@ -22,6 +22,7 @@ use super::offsets::{Done, OffsetTracker, PartitionOffset, Slot, Ticket};
 use super::settings::{KafkaSettings, OnDataLoss};
 use super::shutdown::Shutdown;
 use super::status::{State, Status, WorkerStatus};
+use super::timestamps::Timestamps;
 use crate::observe::logs::{RateLimited, Suppressed};
 use crate::observe::metrics as names;
 
@@ -62,6 +63,7 @@ pub(super) struct Setup {
 impl Setup {
     /// Where this worker tells how it is.
     pub(super) fn status(&self) -> &WorkerStatus {
+        // A run begins only with as many statuses as workers.
         &self.status.workers()[self.number]
     }
 }
@@ -76,6 +78,7 @@ pub(super) struct Member {
     setup: Setup,
     policy: StartPolicy,
     lag: Lag,
+    timestamps: Timestamps,
     paused: bool,
     leave_by: Option<Instant>,
     lines: RateLimited<String>,
@@ -110,6 +113,7 @@ impl Member {
             setup,
             policy,
             lag: Lag::default(),
+            timestamps: Timestamps::default(),
             paused: false,
             leave_by: None,
             lines: RateLimited::new(1, LINE_WINDOW),
@@ -145,6 +149,14 @@ impl Member {
     /// it came from was given away meanwhile: its next owner will do it all again.
     pub(super) fn deliver(&mut self, mut record: Record<'_>) -> Result<bool, Trouble> {
         let ticket = record.ticket;
+        let replacement = self
+            .timestamps
+            .replacement(record.topic, record.timestamp_ms, now_ms);
+        if replacement.is_some() {
+            record.timestamp_ms = replacement;
+            let topic = record.topic.to_owned();
+            counter!(names::TIMESTAMPS_REPLACED, "topic" => topic).increment(1);
+        }
         while self.tracker.owns(ticket) {
             record = match self.delivery.send(record) {
                 Ok(()) => {
@@ -171,6 +183,15 @@ impl Member {
     pub(super) fn carry_on(&mut self, former: &Self) {
         self.meters.carry_on(&former.meters);
         self.tracker.carry_on(&former.tracker);
+        self.timestamps = former.timestamps.clone();
+    }
+
+    /// Learns from the failure which timestamps its topic refuses; false where it tells none that
+    /// was not known. To be called while the inputs are still in work.
+    pub(super) fn learn_timestamps(&mut self, failure: &Failure) -> bool {
+        let invalid = failure.invalid.iter();
+        let source_ms = invalid.filter_map(|ticket| self.tracker.timestamp_ms(*ticket));
+        self.timestamps.learn(&failure.topic, source_ms, now_ms())
     }
 
     /// Waits until half of what may be in flight is free. The group is served meanwhile.

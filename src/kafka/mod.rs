@@ -34,7 +34,9 @@ mod member;
 mod meters;
 mod processor;
 mod produce;
+mod quiet;
 mod shutdown;
+mod timestamps;
 mod worker;
 
 use std::sync::Arc;

@@ -265,6 +265,13 @@ impl OffsetTracker {
         self.slots.contains_key(&ticket.assignment)
     }
 
+    /// The input's timestamp in milliseconds since 1970, while the input is in work and has one.
+    pub fn timestamp_ms(&self, ticket: Ticket) -> Option<i64> {
+        let slot = self.slots.get(&ticket.assignment)?;
+        let index = ticket.sequence.wrapping_sub(slot.first) as usize;
+        slot.inputs.get(index)?.timestamp_ms
+    }
+
     /// One delivery of the input is acknowledged. Gives the input's timestamp when that was all
     /// that it waited for.
     pub fn delivered(&mut self, ticket: Ticket) -> Option<Done> {
@@ -485,13 +492,16 @@ mod tests {
         let mut tracker = OffsetTracker::default();
         tracker.assign("t", 0, 0);
         let first = tracker.begin("t", 0, 0, None).unwrap();
-        let second = tracker.begin("t", 0, 1, None).unwrap();
+        let second = tracker.begin("t", 0, 1, Some(7)).unwrap();
         let third = tracker.begin("t", 0, 2, None).unwrap();
         assert!(tracker.await_delivery(second));
         for ticket in [first, second, third] {
             tracker.release(ticket);
         }
+        assert_eq!(tracker.timestamp_ms(first), None, "done");
+        assert_eq!(tracker.timestamp_ms(second), Some(7));
         let starts = tracker.rewind();
+        assert_eq!(tracker.timestamp_ms(second), None);
         assert_eq!(offsets(&starts), [("t".into(), 0, 1)]);
         assert_eq!(tracker.delivered(second), None);
         assert!(tracker.begin("t", 0, 1, None).is_some());

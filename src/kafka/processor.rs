@@ -1,11 +1,12 @@
 //! One consumed message through the core.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 
+use super::quiet;
+use crate::observe::metrics as names;
 use crate::pipeline::emit::{Emitted, Tally};
 use crate::pipeline::message::{Header, Input};
 use crate::pipeline::settings::Settings;
@@ -109,15 +110,18 @@ pub(super) fn input<'m>(message: &'m BorrowedMessage<'_>, headers: &'m [Header<'
     }
 }
 
-/// The message's headers in order. A header whose name is no UTF-8 is left out.
+/// The message's headers in order. A header whose name is no UTF-8 is left out and counted.
 pub(super) fn headers<'m>(message: &'m BorrowedMessage<'_>) -> Vec<Header<'m>> {
     let Some(headers) = message.headers() else {
         return Vec::new();
     };
     let read = |index| {
         // rust-rdkafka panics on a name that is no UTF-8, and anyone may send one.
-        let header = catch_unwind(AssertUnwindSafe(|| headers.try_get(index)));
-        header.ok().flatten()
+        let header = quiet::unless_it_panics(|| headers.try_get(index));
+        if header.is_none() {
+            metrics::counter!(names::HEADERS_LEFT_OUT).increment(1);
+        }
+        header.flatten()
     };
     (0..headers.count())
         .filter_map(read)

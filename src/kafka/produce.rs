@@ -23,6 +23,7 @@ pub(super) fn hand_on(
 ) -> Result<bool, Trouble> {
     // Made once for the message, and copied for each of its events.
     let mut headers: Vec<Option<OwnedHeaders>> = vec![None; topics.outputs.len()];
+    // A run begins only with as many outputs in the core as topics to write to.
     for event in emitted.events() {
         let headers = headers[event.output]
             .get_or_insert_with(|| event_headers(core, event.output, input))

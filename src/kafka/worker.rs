@@ -232,11 +232,18 @@ impl Worker {
         metrics::counter!(crate::observe::metrics::DELIVERY_FAILURES, "topic" => failure.topic.clone())
             .increment(1);
         self.member.pause()?;
+        let learned = self.member.learn_timestamps(&failure);
         self.member.take_back(TAKE_BACK);
         self.member.tracker.rewind();
         self.member.commit(CommitMode::Async);
         if failure.is_too_large() {
             self.shrink(&failure)?;
+        } else if learned {
+            tracing::warn!(
+                topic = failure.topic,
+                code = %failure.code,
+                "a record was refused, most likely for its timestamp; the present is put in place of it and its like"
+            );
         } else {
             self.back_off(failure)?;
         }

@@ -77,6 +77,8 @@ metrics! {
         "Records of source messages, by outcome: event or rejected."
     UNROUTED "netsieve_unrouted_events_total" Counter, Count []
         "Events that matched no output."
+    HEADERS_LEFT_OUT "netsieve_source_headers_left_out_total" Counter, Count []
+        "Headers of source messages that were left out, since their name is no UTF-8."
     REJECTS "netsieve_rejects_total" Counter, Count ["level" "reason"]
         "Rejected messages and records, by their code."
     WARNINGS "netsieve_warnings_total" Counter, Count ["code"]
@@ -101,6 +103,8 @@ metrics! {
         "Changes of the assignment, by kind: assigned, revoked or lost."
     DELIVERY_FAILURES "netsieve_delivery_failures_total" Counter, Count ["topic"]
         "Times that a worker went back to its last acknowledged records, by the topic of the failed delivery."
+    TIMESTAMPS_REPLACED "netsieve_timestamps_replaced_total" Counter, Count ["topic"]
+        "Records produced under the present time, since their topic refuses timestamps like theirs."
     PAUSES "netsieve_backpressure_pauses_total" Counter, Count []
         "Times that reading was paused until the brokers had acknowledged enough."
     IN_FLIGHT_BYTES "netsieve_in_flight_bytes" Gauge, Bytes ["worker"]
