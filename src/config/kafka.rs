@@ -67,18 +67,6 @@ const SECRET_NAMES: &[&str] = &[
     "oauthbearer.config",
 ];
 
-/// Properties that netsieve sets from keys of its own, beside those that the Kafka side reserves
-/// for itself.
-const OWNED: &[(&str, &str)] = &[
-    ("bootstrap.servers", "set `kafka.bootstrap` instead"),
-    ("metadata.broker.list", "set `kafka.bootstrap` instead"),
-    ("delivery.report.only.error", "every delivery is counted"),
-    (
-        "statistics.interval.ms",
-        "lag and readiness are told by them",
-    ),
-];
-
 /// A property as it was given.
 pub(super) struct Passed {
     /// Its name for librdkafka.
@@ -95,9 +83,7 @@ pub(super) fn property(
     environment: &Environment,
 ) -> Result<Passed, ConfigError> {
     let origin = &setting.origin;
-    let owned = OWNED.iter().find(|(owned, _)| *owned == name);
-    let why = owned.map(|(_, why)| *why).or_else(|| reserved(name));
-    if let Some(why) = why {
+    if let Some(why) = reserved(name) {
         let what = format!("{path} cannot be given ({why})");
         return Err(ConfigError::new(what, origin, "remove it"));
     }
@@ -251,10 +237,9 @@ mod tests {
     }
 
     #[test]
-    fn librdkafka_knows_every_listed_property_and_every_owned_one() {
-        let owned = OWNED.iter().map(|(name, _)| *name);
-        for name in PROPERTIES.iter().copied().chain(owned) {
-            let tried = ClientConfig::new().set(name, "").create_native_config();
+    fn librdkafka_knows_every_listed_property() {
+        for name in PROPERTIES {
+            let tried = ClientConfig::new().set(*name, "").create_native_config();
             let unknown = matches!(
                 tried,
                 Err(KafkaError::ClientConfig(

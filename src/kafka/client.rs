@@ -18,6 +18,7 @@ pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
 /// How long librdkafka tries to deliver one record before it reports a failure, in milliseconds.
 const MESSAGE_TIMEOUT_MS: &str = "8000";
 
+const BOOTSTRAP: &str = "set `kafka.bootstrap` instead";
 const OFFSETS: &str = "offsets are committed only when every event and dead letter is acknowledged";
 const COMMITTED: &str = "only committed records may be read";
 const ORDER: &str = "records must be delivered once and in order";
@@ -25,6 +26,8 @@ const LIMITS: &str = "it follows from max.message.bytes of the topics";
 
 /// Properties that are not passed through, and why.
 const RESERVED: &[(&str, &str)] = &[
+    ("bootstrap.servers", BOOTSTRAP),
+    ("metadata.broker.list", BOOTSTRAP),
     ("enable.auto.commit", OFFSETS),
     ("enable.auto.offset.store", OFFSETS),
     ("auto.commit.enable", OFFSETS),
@@ -44,6 +47,7 @@ const RESERVED: &[(&str, &str)] = &[
     ("acks", ORDER),
     ("request.required.acks", ORDER),
     ("transactional.id", "set `delivery` instead"),
+    ("delivery.report.only.error", "every delivery is counted"),
     ("message.max.bytes", LIMITS),
     (
         "statistics.interval.ms",
@@ -217,6 +221,7 @@ pub(super) fn administrator(settings: &KafkaSettings) -> Result<ClientConfig, Ka
 fn base(settings: &KafkaSettings, worker: usize) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set_log_level(RDKafkaLogLevel::Info);
+    config.set("bootstrap.servers", &settings.bootstrap);
     config.set("client.id", member_id(settings, worker));
     config.set("statistics.interval.ms", "1000");
     config
@@ -288,6 +293,23 @@ mod tests {
         let mut kip_848 = settings();
         kip_848.group_protocol = GroupProtocol::Consumer;
         check(&kip_848).unwrap();
+    }
+
+    #[test]
+    fn librdkafka_knows_every_reserved_property() {
+        for (property, _) in RESERVED {
+            let tried = ClientConfig::new()
+                .set(*property, "")
+                .create_native_config();
+            let unknown = matches!(
+                tried,
+                Err(ClientError::ClientConfig(
+                    RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN,
+                    ..
+                ))
+            );
+            assert!(!unknown, "{property}");
+        }
     }
 
     #[test]

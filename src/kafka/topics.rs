@@ -123,7 +123,7 @@ fn connect(
     settings: &KafkaSettings,
     deadline: Instant,
 ) -> Result<Option<i32>, KafkaError> {
-    let bootstrap = settings.bootstrap().to_owned();
+    let bootstrap = settings.bootstrap.clone();
     let mut reason = "no answer".to_owned();
     loop {
         let answer = inspector.fetch_metadata(Some(&settings.dead_letters), ANSWER_TIMEOUT / 4);
@@ -181,7 +181,7 @@ fn partitions(
             },
             Err(error) => error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
         };
-        let bootstrap = settings.bootstrap().to_owned();
+        let bootstrap = settings.bootstrap.clone();
         match code {
             RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
                 return Err(KafkaError::MissingTopic {
@@ -231,7 +231,7 @@ fn matching(
         .fetch_metadata(None, timeout.max(ANSWER_TIMEOUT))
         .map_err(|error| {
             KafkaError::client(
-                format!("listing the topics of {}", settings.bootstrap()),
+                format!("listing the topics of {}", settings.bootstrap),
                 error,
             )
         })?;
