@@ -202,7 +202,6 @@ fn check_of_a_broker_that_speaks_no_tls_says_so_at_once() {
 fn a_file_that_a_property_names_and_that_is_not_there_is_code_78() {
     let arguments = [
         "check",
-        "--connect",
         "--set",
         "kafka.security.protocol=ssl",
         "--set",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 
 use crate::config::{Config, Shown, load};
+use crate::kafka::client;
 use crate::kafka::probe::{Finding, Probe};
 
 use super::{CliError, Global, print};
@@ -32,6 +33,9 @@ pub struct Args {
     bootstrap: Option<String>,
 }
 
+/// The name under which the brokers see this command.
+const INSTANCE: &str = "netsieve-check";
+
 /// Prints the configuration and what is found at the brokers.
 pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
     let mut sources = global.sources();
@@ -41,6 +45,7 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
             .push(("--bootstrap", "kafka.bootstrap", bootstrap));
     }
     let loaded = load(&sources)?;
+    client::check(&loaded.config.kafka_settings(INSTANCE.to_owned()))?;
     print(&in_toml(&loaded.shown))?;
     if args.connect {
         let timeout = Duration::from_secs(args.timeout);

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 
 use crate::config::{Config, load};
-use crate::kafka::{self, KafkaError, Shutdown, Status};
+use crate::kafka::{self, Shutdown, Status};
 use crate::observe::health::Health;
 use crate::observe::http::{self, Pages};
 use crate::observe::{logs, metrics};
@@ -66,7 +66,7 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
     let settings = config.kafka_settings(instance);
     let result = kafka::run(settings, config.core_settings(), &shutdown, &status);
     background.stop();
-    let summary = result.map_err(|error| of_kafka(&error))?;
+    let summary = result?;
     tracing::info!(
         messages = summary.messages,
         records = summary.records,
@@ -75,14 +75,6 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
         "ended"
     );
     Ok(())
-}
-
-fn of_kafka(error: &KafkaError) -> CliError {
-    if error.is_configuration() {
-        CliError::configuration(error)
-    } else {
-        CliError::failure(error)
-    }
 }
 
 /// The name of this process: the one configured, or else the host's name and the HTTP port, or

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaError as ClientError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, ProducerContext};
 use rdkafka::types::RDKafkaConfRes;
+use rdkafka::{ClientConfig, ClientContext};
 
 use super::error::KafkaError;
 use super::settings::{GroupProtocol, KafkaSettings};
@@ -245,18 +248,39 @@ fn pass_through(
     Ok(())
 }
 
-/// Checks every property by handing them to librdkafka, without connecting anywhere.
+/// Checks every property, and that they go together, by making a client of each kind. Nothing is
+/// connected: these clients know no brokers.
 pub fn check(settings: &KafkaSettings) -> Result<(), KafkaError> {
     start_at(settings)?;
     let consumer = consumer(settings, 0)?;
     let limit = DEFAULT_MAX_MESSAGE_BYTES;
     let producer = producer(settings, 0, limit, limit)?;
-    for (config, side) in [(consumer, "consumer"), (producer, "producer")] {
-        config
-            .create_native_config()
-            .map_err(|error| refused(&error, side))?;
-    }
-    Ok(())
+    make::<BaseConsumer<Unheard>>(consumer, "consumer")?;
+    make::<BaseProducer<Unheard>>(producer, "producer")
+}
+
+fn make<C: FromClientConfigAndContext<Unheard>>(
+    mut config: ClientConfig,
+    side: &'static str,
+) -> Result<(), KafkaError> {
+    config.remove("bootstrap.servers");
+    let made = C::from_config_and_context(&config, Unheard);
+    made.map(drop).map_err(|error| refused(&error, side))
+}
+
+/// Nobody listens to a client that is made only to be dropped.
+struct Unheard;
+
+impl ClientContext for Unheard {
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+    fn error(&self, _: ClientError, _: &str) {}
+}
+
+impl ConsumerContext for Unheard {}
+
+impl ProducerContext for Unheard {
+    type DeliveryOpaque = ();
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
 /// librdkafka's refusal of a property, without the value.
@@ -271,8 +295,11 @@ pub(super) fn refused(error: &ClientError, side: &'static str) -> KafkaError {
                 _ => "the value is not one that it takes".to_owned(),
             },
         },
-        other => KafkaError::InvalidProperty {
-            property: String::new(),
+        ClientError::ClientCreation(reason) => KafkaError::InvalidProperties {
+            side,
+            reason: reason.replace(['\n', '\r'], " "),
+        },
+        other => KafkaError::InvalidProperties {
             side,
             reason: other.to_string(),
         },
@@ -357,6 +384,26 @@ mod tests {
         let error = check(&settings).unwrap_err().to_string();
         assert!(error.contains("compression.type"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn properties_that_do_not_go_together_are_refused_by_librdkafkas_reason() {
+        let mut settings = settings();
+        let properties = [
+            ("security.protocol", "ssl"),
+            ("ssl.ca.location", "/nonexistent/ca.pem"),
+        ];
+        for (name, value) in properties {
+            settings.consumer.insert(name.to_owned(), value.to_owned());
+        }
+        let error = check(&settings).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("consumer") && text.contains("ssl.ca.location"),
+            "{text}"
+        );
+        assert!(!text.contains('\n'), "{text}");
+        assert!(error.is_configuration());
     }
 
     #[test]

@@ -19,8 +19,16 @@ pub enum KafkaError {
     /// A property that librdkafka does not take. Its value is not shown: it may be a secret.
     #[error("property `{property}` of the {side} is not accepted by librdkafka: {reason}")]
     InvalidProperty {
-        /// The property; empty where librdkafka does not name one.
+        /// The property.
         property: String,
+        /// `consumer` or `producer`.
+        side: &'static str,
+        /// librdkafka's reason.
+        reason: String,
+    },
+    /// Properties that do not go together, or a file that one of them names and that is not there.
+    #[error("the {side}'s properties are not accepted by librdkafka ({reason}): correct them")]
+    InvalidProperties {
         /// `consumer` or `producer`.
         side: &'static str,
         /// librdkafka's reason.
@@ -156,6 +164,7 @@ impl KafkaError {
             self,
             Self::ReservedProperty { .. }
                 | Self::InvalidProperty { .. }
+                | Self::InvalidProperties { .. }
                 | Self::Settings(_)
                 | Self::Loop { .. }
         )
