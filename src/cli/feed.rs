@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaError as ClientError;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) struct Feed {
     producer: ThreadedProducer<Deliveries>,
     topic: String,
-    failed: Arc<Mutex<Option<KafkaError>>>,
+    failed: Arc<Mutex<Option<ClientError>>>,
 }
 
 /// A message to be sent.
@@ -43,7 +43,7 @@ impl From<Generated> for Message {
 }
 
 /// Keeps the first delivery that failed.
-struct Deliveries(Arc<Mutex<Option<KafkaError>>>);
+struct Deliveries(Arc<Mutex<Option<ClientError>>>);
 
 impl ClientContext for Deliveries {}
 
@@ -132,7 +132,7 @@ impl Feed {
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
+                Err((ClientError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
                     record = returned;
                     std::thread::sleep(Duration::from_millis(2));
                     self.check()?;
@@ -157,7 +157,7 @@ impl Feed {
         }
     }
 
-    fn undelivered(&self, error: &KafkaError) -> CliError {
+    fn undelivered(&self, error: &ClientError) -> CliError {
         let topic = &self.topic;
         CliError::failure(format!(
             "cannot deliver to topic {topic} ({error}): check the brokers and the topic's limits"

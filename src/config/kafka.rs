@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaError as ClientError;
 use rdkafka::types::RDKafkaConfRes;
 
 use crate::kafka::client::reserved;
@@ -121,10 +121,10 @@ fn try_on(path: &str, name: &str, property: &Property, origin: &Origin) -> Resul
     config.set(name, &property.text);
     let (what, remedy) = match config.create_native_config() {
         Ok(_) => return Ok(()),
-        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
+        Err(ClientError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
             (format!("unknown key {path}"), meant(path, name))
         }
-        Err(KafkaError::ClientConfig(_, why, ..)) if !property.secret => {
+        Err(ClientError::ClientConfig(_, why, ..)) if !property.secret => {
             let what = format!("{path} is refused by librdkafka ({why})");
             (what, "give a value that it takes".to_owned())
         }
@@ -242,7 +242,7 @@ mod tests {
             let tried = ClientConfig::new().set(*name, "").create_native_config();
             let unknown = matches!(
                 tried,
-                Err(KafkaError::ClientConfig(
+                Err(ClientError::ClientConfig(
                     RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN,
                     ..
                 ))

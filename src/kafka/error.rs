@@ -1,5 +1,6 @@
 //! What can go wrong on the Kafka side, each in one line: what, where, what to do.
 
+use rdkafka::error::KafkaError as ClientError;
 use rdkafka::types::RDKafkaErrorCode;
 use thiserror::Error;
 
@@ -145,13 +146,13 @@ pub enum KafkaError {
         /// What was being done.
         what: String,
         /// librdkafka's error.
-        source: rdkafka::error::KafkaError,
+        source: ClientError,
     },
 }
 
 impl KafkaError {
     /// Wraps librdkafka's error with what was being done.
-    pub(super) fn client(what: impl Into<String>, source: rdkafka::error::KafkaError) -> Self {
+    pub(super) fn client(what: impl Into<String>, source: ClientError) -> Self {
         Self::Client {
             what: what.into(),
             source,

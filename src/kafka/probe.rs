@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaError as ClientError;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
@@ -300,7 +300,7 @@ impl Notes {
 }
 
 impl ClientContext for Notes {
-    fn error(&self, error: KafkaError, reason: &str) {
+    fn error(&self, error: ClientError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else {
             return;
         };
@@ -321,9 +321,9 @@ fn client<C>(config: &ClientConfig) -> Result<C, Refused>
 where
     C: FromClientConfigAndContext<Notes>,
 {
-    let refused = |error: KafkaError| match error {
-        KafkaError::ClientConfig(_, why, property, _) => Refused(format!("{property}: {why}")),
-        KafkaError::ClientCreation(why) => Refused(why),
+    let refused = |error: ClientError| match error {
+        ClientError::ClientConfig(_, why, property, _) => Refused(format!("{property}: {why}")),
+        ClientError::ClientCreation(why) => Refused(why),
         other => Refused(other.to_string()),
     };
     config
@@ -331,7 +331,7 @@ where
         .map_err(refused)
 }
 
-fn cause(error: &KafkaError) -> String {
+fn cause(error: &ClientError) -> String {
     match error.rdkafka_error_code() {
         Some(code) => code.to_string(),
         None => error.to_string(),

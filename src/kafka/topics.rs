@@ -12,7 +12,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, OwnedResourceSpecifier, Resource
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataBroker};
 use regex_lite::Regex;
 
@@ -200,7 +200,7 @@ fn partitions(
             _ if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(200)),
             _ => {
                 let what = format!("asking {bootstrap} about {role} topic {topic}");
-                let source = rdkafka::error::KafkaError::MetadataFetch(code);
+                let source = ClientError::MetadataFetch(code);
                 return Err(KafkaError::client(what, source));
             }
         }
