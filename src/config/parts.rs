@@ -33,8 +33,11 @@ impl Config {
             static_membership: self.kafka.static_membership,
             on_data_loss: self.source.on_data_loss,
             commit: self.commit,
+            delivery: self.retry,
+            memory: self.memory,
             brake: self.brake,
             watchdog_stalled_after: self.stalled_after,
+            connect_timeout: self.kafka.connect_timeout,
             shutdown_timeout: self.shutdown_timeout,
             ..defaults
         }

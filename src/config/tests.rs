@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::*;
-use crate::kafka::settings::{BrakeSettings, CommitSettings};
+use crate::kafka::settings::{BrakeSettings, CommitSettings, DeliverySettings, MemorySettings};
 use crate::pipeline::code::Warning;
 use crate::pipeline::enrich::internal::Internal;
 use crate::pipeline::enrich::{Enrich, Enrichment};
@@ -67,6 +67,8 @@ fn every_key_has_a_default_that_works() {
     assert_eq!(config.dead_letters_topic, "network_connection.dead_letters");
     assert_eq!(config.validate.limits, Limits::default());
     assert_eq!(config.commit, CommitSettings::default());
+    assert_eq!(config.retry, DeliverySettings::default());
+    assert_eq!(config.memory, MemorySettings::default());
     assert_eq!(config.brake, BrakeSettings::default());
     assert!(config.validate.reject.is_empty());
     assert_eq!(config.enrich, Enrich::default());
@@ -88,6 +90,28 @@ fn every_key_has_a_default_that_works() {
             (Format::Protobuf, Key::Connection)
         );
     }
+}
+
+#[test]
+fn patience_and_memory_reach_the_kafka_side() {
+    let given = of_file(
+        "[kafka]\nconnect_timeout = \"3s\"\n\
+         [retry]\nmax_failures = 2\nbackoff = \"1ms\"\nmax_backoff = \"5ms\"\n\
+         [memory]\nmax_read_ahead = \"4 MiB\"\nmax_in_flight = \"8 MiB\"",
+    );
+    let settings = given.config().kafka_settings("a".to_owned());
+    assert_eq!(settings.connect_timeout, Duration::from_secs(3));
+    let retry = DeliverySettings {
+        max_failures: 2,
+        backoff: Duration::from_millis(1),
+        max_backoff: Duration::from_millis(5),
+    };
+    assert_eq!(settings.delivery, retry);
+    let memory = MemorySettings {
+        max_read_ahead_bytes: 4 << 20,
+        max_in_flight_bytes: 8 << 20,
+    };
+    assert_eq!(settings.memory, memory);
 }
 
 #[test]
