@@ -38,12 +38,7 @@ const INSTANCE: &str = "netsieve-check";
 
 /// Prints the configuration and what is found at the brokers.
 pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
-    let mut sources = global.sources();
-    if let Some(bootstrap) = args.bootstrap {
-        sources
-            .flags
-            .push(("--bootstrap", "kafka.bootstrap", bootstrap));
-    }
+    let sources = global.sources(args.bootstrap);
     let loaded = load(&sources)?;
     client::check(&loaded.config.kafka_settings(INSTANCE.to_owned()))?;
     print(&in_toml(&loaded.shown))?;

@@ -83,15 +83,17 @@ impl Global {
         }
     }
 
-    /// Where the configuration comes from, in this process.
-    pub fn sources(&self) -> Sources {
+    /// Where the configuration comes from, in this process; `bootstrap` is the subcommand's own
+    /// flag of that name.
+    pub fn sources(&self, bootstrap: Option<String>) -> Sources {
         let flags = [
-            ("--log-level", "log.level", &self.log_level),
-            ("--log-format", "log.format", &self.log_format),
+            ("--bootstrap", "kafka.bootstrap", bootstrap),
+            ("--log-level", "log.level", self.log_level.clone()),
+            ("--log-format", "log.format", self.log_format.clone()),
         ];
         let given = flags
             .into_iter()
-            .filter_map(|(flag, key, text)| Some((flag, key, text.clone()?)));
+            .filter_map(|(flag, key, text)| Some((flag, key, text?)));
         Sources {
             file: self.config.clone(),
             environment: Environment::of_process(),

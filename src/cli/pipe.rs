@@ -98,7 +98,7 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
 
 /// The core's settings: those of the configuration, and one output that takes every event.
 fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
-    let config = config::load(&global.sources())?.config;
+    let config = config::load(&global.sources(None))?.config;
     let format = match (args.raw, args.input) {
         (true, _) => config.source.format,
         (false, InputFormat::Json) => SourceFormat::Json,

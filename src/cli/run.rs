@@ -32,12 +32,7 @@ pub struct Args {
 
 /// Runs the processor until it is told to end or fails.
 pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
-    let mut sources = global.sources();
-    if let Some(bootstrap) = args.bootstrap {
-        sources
-            .flags
-            .push(("--bootstrap", "kafka.bootstrap", bootstrap));
-    }
+    let sources = global.sources(args.bootstrap);
     let config = load(&sources)?.config;
     // Before anything else: a second process of this name ends here.
     let listener = config.http_listen.map(http::bind).transpose();
