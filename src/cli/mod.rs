@@ -191,7 +191,7 @@ fn in_one_line(text: &str) -> String {
         .split_whitespace()
         .collect();
     let words = words.join(" ").replace(" tip: ", ", ");
-    format!("{words}, see netsieve --help")
+    format!("{words}: see netsieve --help")
 }
 
 /// Writes to stdout; a reader that has gone away is no error.
@@ -202,7 +202,7 @@ pub fn print(text: &str) -> Result<(), CliError> {
         .and_then(|()| stdout.flush());
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let line = format!("cannot write ({error}), stdout, see where it leads");
+            let line = format!("cannot write ({error}), stdout: see where it leads");
             Err(CliError::failure(line))
         }
         _ => Ok(()),

@@ -137,7 +137,7 @@ impl Stop {
             return Self::Closed;
         }
         Self::Failed(CliError::failure(format!(
-            "cannot write {what} ({error}): check the space and the rights"
+            "cannot write ({error}), {what}: check the space and the rights"
         )))
     }
 }
@@ -145,7 +145,7 @@ impl Stop {
 fn cannot(verb: &str, path: &Path, error: &io::Error) -> CliError {
     let path = path.display();
     CliError::failure(format!(
-        "cannot {verb} {path} ({error}): check the path and its rights"
+        "cannot {verb} ({error}), {path}: check the path and its rights"
     ))
 }
 

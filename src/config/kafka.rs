@@ -185,7 +185,7 @@ fn resolve(
                 environment.get(name).ok_or_else(unset)?.to_owned()
             }
             Some(("file", file)) => content(file, origin).map_err(|error| {
-                let what = format!("{path} refers to the file {file}: {error}");
+                let what = format!("{path} refers to the file {file} ({error})");
                 ConfigError::new(what, origin, "make it readable or name another")
             })?,
             // The text may be a secret with such signs in it, so it is not repeated.
@@ -232,8 +232,8 @@ mod tests {
         assert_eq!(resolve("open ${env:A"), Ok(None));
         assert_eq!(resolve("${env:A}-${env:B}!"), Ok(Some("one-two!".into())));
         assert_eq!(resolve("$${env:A}"), Ok(Some("${env:A}".into())));
-        insta::assert_snapshot!(resolve("${env:C}").unwrap_err(), @"kafka.x refers to the variable C, which is not set, --set, set it");
-        insta::assert_snapshot!(resolve("hunter${2}").unwrap_err(), @"kafka.x has a reference of an unknown kind, --set, write ${env:NAME}, ${file:PATH}, or $${ for a plain ${");
+        insta::assert_snapshot!(resolve("${env:C}").unwrap_err(), @"kafka.x refers to the variable C, which is not set, --set: set it");
+        insta::assert_snapshot!(resolve("hunter${2}").unwrap_err(), @"kafka.x has a reference of an unknown kind, --set: write ${env:NAME}, ${file:PATH}, or $${ for a plain ${");
     }
 
     #[test]

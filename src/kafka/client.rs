@@ -148,7 +148,7 @@ fn membership(
             }
             if settings.static_membership {
                 return Err(KafkaError::Settings(
-                    "static membership does not survive a crash under the consumer group protocol: use one of the two"
+                    "static membership does not survive a crash under the consumer group protocol, kafka.static_membership: use one of the two"
                         .to_owned(),
                 ));
             }

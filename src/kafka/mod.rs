@@ -71,7 +71,7 @@ pub fn run(
 ) -> Result<Summary, KafkaError> {
     if core.outputs.len() != settings.outputs.len() || status.workers().len() != settings.workers {
         return Err(KafkaError::Settings(
-            "outputs, topics and workers do not match in number".to_owned(),
+            "outputs, topics and workers do not match in number, the settings: give as many of each".to_owned(),
         ));
     }
     let inspection = topics::inspect(&settings)?;

@@ -47,7 +47,7 @@ pub enum Finding {
 /// Why a client cannot even be made: the properties contradict each other, or a file that they
 /// name is not there.
 #[derive(Debug, thiserror::Error)]
-#[error("librdkafka refuses the configuration ({0}), [kafka], correct the properties")]
+#[error("librdkafka refuses the configuration ({0}), [kafka]: correct the properties")]
 pub struct Refused(String);
 
 impl Probe {
@@ -59,7 +59,7 @@ impl Probe {
         let mut findings = Findings(Vec::new());
         match connect(&consumer, deadline) {
             Err(why) => findings.problem(format_args!(
-                "cannot connect ({why}), {}, check the address, the brokers and the security properties",
+                "cannot connect ({why}), {}: check the address, the brokers and the security properties",
                 self.consumer.get("bootstrap.servers").unwrap_or_default(),
             )),
             Ok(metadata) => {
@@ -105,7 +105,7 @@ impl Probe {
             }
             if read.len() == before {
                 findings.problem(format_args!(
-                    "no topic matches {source}, source.topic, create one or correct the pattern"
+                    "no topic matches {source}, source.topic: create one or correct the pattern"
                 ));
             }
         }
@@ -154,7 +154,7 @@ impl Probe {
                     "the largest record that topic {name} takes {unknown}"
                 )),
                 Err(code) => findings.fine(format_args!(
-                    "the largest record that topic {name} takes {unknown} ({code}), grant DescribeConfigs on it"
+                    "the largest record that topic {name} takes {unknown} ({code}): grant DescribeConfigs on it"
                 )),
             }
         }
@@ -171,14 +171,14 @@ fn look_at_topic<'m>(
     let found = metadata.topics().iter().find(|topic| topic.name() == name);
     let Some(topic) = found else {
         findings.problem(format_args!(
-            "no such topic or no right to see it, {name} ({role}), create it or grant Describe"
+            "no such topic or no right to see it, {name} ({role}): create it or grant Describe"
         ));
         return None;
     };
     if let Some(error) = topic.error() {
         let code = RDKafkaErrorCode::from(error);
         findings.problem(format_args!(
-            "the topic cannot be used ({code}), {name} ({role}), see the brokers' log"
+            "the topic cannot be used ({code}), {name} ({role}): see the brokers' log"
         ));
         return None;
     }
@@ -190,7 +190,7 @@ fn look_at_topic<'m>(
             count(partitions, "partition")
         )),
         without => findings.problem(format_args!(
-            "{without} of {partitions} partitions have no leader, {name} ({role}), see that its brokers are up"
+            "{without} of {partitions} partitions have no leader, {name} ({role}): see that its brokers are up"
         )),
     }
     Some(topic)
@@ -225,7 +225,7 @@ fn look_at_group(
             ));
         }
         Err(error) => findings.problem(format_args!(
-            "cannot read the group's offsets ({}), source.group, grant Describe on the group",
+            "cannot read the group's offsets ({}), source.group: grant Describe on the group",
             cause(&error)
         )),
     }

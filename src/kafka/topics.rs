@@ -95,7 +95,7 @@ fn patterns(settings: &KafkaSettings) -> Result<Vec<(String, Regex)>, KafkaError
         .map(|pattern| match Regex::new(pattern) {
             Ok(regex) => Ok((pattern.clone(), regex)),
             Err(error) => Err(KafkaError::Settings(format!(
-                "source pattern {pattern} is no regular expression: {error}"
+                "the pattern is no regular expression ({error}), source {pattern}: correct it"
             ))),
         })
         .collect()
