@@ -20,6 +20,7 @@ pub mod mock;
 pub mod offsets;
 pub mod probe;
 pub mod settings;
+pub mod sources;
 pub mod status;
 pub mod topics;
 pub mod watchdog;
