@@ -174,3 +174,64 @@ fn the_example_is_every_key_with_its_default() {
     let by_default = load(&Sources::default());
     assert_eq!(of_file.unwrap().config, by_default.unwrap().config);
 }
+
+/// README, CONTRIBUTING and every page of `docs/`.
+fn pages() -> Vec<PathBuf> {
+    let docs = std::fs::read_dir(root().join("docs")).unwrap();
+    let docs = docs.map(|entry| entry.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|of| of == "md"));
+    let first = ["README.md", "CONTRIBUTING.md"].map(|name| root().join(name));
+    first.into_iter().chain(docs).collect()
+}
+
+/// Where the links of a page lead, `](…)` and `]: …`, without what is in code blocks.
+fn links(page: &str) -> Vec<&str> {
+    let text = page.split("```").step_by(2);
+    let ends = text.flat_map(|text| text.split("](").skip(1));
+    let inline = ends.filter_map(|rest| rest.split_once(')').map(|(target, _)| target));
+    let lines = page.lines().filter(|line| line.starts_with('['));
+    let apart = lines.filter_map(|line| line.split_once("]: ").map(|(_, target)| target));
+    inline.chain(apart).collect()
+}
+
+/// A heading as a link names it: lower case, hyphens for blanks, nothing but letters, digits,
+/// hyphens and underscores.
+fn anchor(heading: &str) -> String {
+    let lower = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = lower
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut dead = Vec::new();
+    let mut followed = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for link in links(&text) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            followed += 1;
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() {
+                page.clone()
+            } else {
+                page.parent().unwrap().join(file)
+            };
+            let leads = target.exists()
+                && (heading.is_empty() || {
+                    let text = std::fs::read_to_string(&target).unwrap_or_default();
+                    let mut headings = text.lines().filter(|line| line.starts_with('#'));
+                    headings.any(|line| anchor(line) == heading)
+                });
+            if !leads {
+                dead.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(followed > 10, "{followed} links were found");
+    assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
+}

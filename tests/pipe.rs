@@ -250,7 +250,12 @@ fn failures_are_one_line_and_a_code() {
     let protobuf = ["pipe", "--input", "protobuf"];
     for (arguments, stdin, code, says) in [
         (&["pipe", "/no/such/file"][..], &b""[..], 1, "/no/such/file"),
-        (&["pipe", "/"], b"", 1, "cannot read /"),
+        (
+            &["pipe", "/"],
+            b"",
+            1,
+            "(Is a directory (os error 21)), /: check",
+        ),
         (&protobuf, b"\x05ab", 1, "2 of the 5 bytes"),
         (&["pipe", "--now", "noon"], b"", 2, "--now"),
         (&["pipe", "--raw", "--input", "json"], b"", 2, "--raw"),

@@ -32,7 +32,7 @@ impl Background {
     ) -> Result<Self, CliError> {
         let failed = |error: std::io::Error| {
             let line = format!(
-                "cannot start the background thread ({error}), this process, see its limits"
+                "cannot start the background thread ({error}), this process: see its limits"
             );
             CliError::failure(line)
         };

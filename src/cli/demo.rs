@@ -146,7 +146,7 @@ impl Demo {
             self.check_processor()?;
             if start.elapsed() > JOIN {
                 let seconds = JOIN.as_secs();
-                let what = format!("the processor got no partitions within {seconds} s, try again");
+                let what = format!("no partitions within {seconds} s, the processor: try again");
                 return Err(Stop::Failed(CliError::failure(what)));
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -262,7 +262,9 @@ impl Demo {
         self.processor.stop()?;
         self.screen.summary(&mut self.ledger, &self.totals, elapsed);
         self.ledger.balance().map_err(|difference| {
-            CliError::failure(format!("the demo's books do not balance: {difference}"))
+            CliError::failure(format!(
+                "the books do not balance ({difference}), the demo: report it"
+            ))
         })?;
         self.screen.verdict(&self.ledger);
         Ok(())

@@ -1,6 +1,7 @@
 //! Why a subcommand failed, and the exit code that says so.
 
 use crate::config::ConfigError;
+use crate::kafka::KafkaError;
 
 /// Why a subcommand failed: lines for stderr, and an exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,5 +63,15 @@ impl CliError {
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         Self::configuration(error)
+    }
+}
+
+impl From<KafkaError> for CliError {
+    fn from(error: KafkaError) -> Self {
+        if error.is_configuration() {
+            Self::configuration(error)
+        } else {
+            Self::failure(error)
+        }
     }
 }

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaError as ClientError;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::CliError;
 use crate::generate::Generated;
+use crate::kafka::KafkaError;
 
 /// How long the brokers may take to answer at first, and to acknowledge what is left at last.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) struct Feed {
     producer: ThreadedProducer<Deliveries>,
     topic: String,
-    failed: Arc<Mutex<Option<KafkaError>>>,
+    failed: Arc<Mutex<Option<ClientError>>>,
 }
 
 /// A message to be sent.
@@ -43,7 +44,7 @@ impl From<Generated> for Message {
 }
 
 /// Keeps the first delivery that failed.
-struct Deliveries(Arc<Mutex<Option<KafkaError>>>);
+struct Deliveries(Arc<Mutex<Option<ClientError>>>);
 
 impl ClientContext for Deliveries {}
 
@@ -80,7 +81,11 @@ impl Feed {
         let failed = Arc::default();
         let producer: ThreadedProducer<Deliveries> = config
             .create_with_context(Deliveries(Arc::clone(&failed)))
-            .map_err(|error| CliError::usage(format!("cannot make a producer: {error}")))?;
+            .map_err(|error| {
+                CliError::usage(format!(
+                    "cannot make a producer ({error}), --property: correct it"
+                ))
+            })?;
         let feed = Self {
             producer,
             topic: topic.to_owned(),
@@ -97,10 +102,11 @@ impl Feed {
             let left = deadline.saturating_duration_since(Instant::now());
             let metadata = self.producer.client().fetch_metadata(Some(topic), left);
             let metadata = metadata.map_err(|error| {
-                CliError::failure(format!(
-                    "no broker answered at {bootstrap} within {} s ({error}): check the address and that the brokers are up",
-                    PATIENCE.as_secs()
-                ))
+                CliError::from(KafkaError::Unreachable {
+                    bootstrap: bootstrap.to_owned(),
+                    seconds: PATIENCE.as_secs(),
+                    reason: error.to_string(),
+                })
             })?;
             let of_topic = metadata.topics().first();
             if of_topic.is_some_and(|of| of.error().is_none() && !of.partitions().is_empty()) {
@@ -108,9 +114,11 @@ impl Feed {
             }
             // A broker that creates topics when they are asked for needs a moment to do so.
             if deadline < Instant::now() + PATIENCE / 2 {
-                return Err(CliError::failure(format!(
-                    "topic {topic} does not exist at {bootstrap}: create it or correct --topic"
-                )));
+                return Err(CliError::from(KafkaError::MissingTopic {
+                    topic: topic.clone(),
+                    role: "source",
+                    bootstrap: bootstrap.to_owned(),
+                }));
             }
             std::thread::sleep(Duration::from_millis(200));
         }
@@ -132,7 +140,7 @@ impl Feed {
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
+                Err((ClientError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
                     record = returned;
                     std::thread::sleep(Duration::from_millis(2));
                     self.check()?;
@@ -157,10 +165,10 @@ impl Feed {
         }
     }
 
-    fn undelivered(&self, error: &KafkaError) -> CliError {
+    fn undelivered(&self, error: &ClientError) -> CliError {
         let topic = &self.topic;
         CliError::failure(format!(
-            "cannot deliver to topic {topic} ({error}): check the brokers and the topic's limits"
+            "cannot deliver ({error}), topic {topic}: check the brokers and the topic's limits"
         ))
     }
 }

@@ -167,7 +167,7 @@ fn options(args: &Args) -> Result<Options, CliError> {
         (Some(EncodingArg::Mixed) | None, true) => Encodings::Mixed,
         (Some(EncodingArg::Mixed), false) => {
             return Err(CliError::usage(
-                "a file has one encoding: give --encoding json or protobuf, or --bootstrap"
+                "a file has one encoding, --encoding mixed: give --encoding json or protobuf, or --bootstrap"
                     .to_owned(),
             ));
         }
@@ -240,7 +240,7 @@ fn taken(written: io::Result<()>) -> Result<Taken, CliError> {
 
 fn unwritten(error: &io::Error) -> CliError {
     CliError::failure(format!(
-        "cannot write the output ({error}): check the space and the rights"
+        "cannot write ({error}), the output: check the space and the rights"
     ))
 }
 
@@ -267,7 +267,7 @@ fn create(path: &Path) -> Result<Box<dyn Write>, CliError> {
     let file = File::create(path).map_err(|error| {
         let path = path.display();
         CliError::failure(format!(
-            "cannot write {path} ({error}): check the path and its rights"
+            "cannot write ({error}), {path}: check the path and its rights"
         ))
     })?;
     Ok(Box::new(BufWriter::with_capacity(1 << 16, file)))

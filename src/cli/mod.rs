@@ -83,15 +83,17 @@ impl Global {
         }
     }
 
-    /// Where the configuration comes from, in this process.
-    pub fn sources(&self) -> Sources {
+    /// Where the configuration comes from, in this process; `bootstrap` is the subcommand's own
+    /// flag of that name.
+    pub fn sources(&self, bootstrap: Option<String>) -> Sources {
         let flags = [
-            ("--log-level", "log.level", &self.log_level),
-            ("--log-format", "log.format", &self.log_format),
+            ("--bootstrap", "kafka.bootstrap", bootstrap),
+            ("--log-level", "log.level", self.log_level.clone()),
+            ("--log-format", "log.format", self.log_format.clone()),
         ];
         let given = flags
             .into_iter()
-            .filter_map(|(flag, key, text)| Some((flag, key, text.clone()?)));
+            .filter_map(|(flag, key, text)| Some((flag, key, text?)));
         Sources {
             file: self.config.clone(),
             environment: Environment::of_process(),
@@ -189,7 +191,7 @@ fn in_one_line(text: &str) -> String {
         .split_whitespace()
         .collect();
     let words = words.join(" ").replace(" tip: ", ", ");
-    format!("{words}, see netsieve --help")
+    format!("{words}: see netsieve --help")
 }
 
 /// Writes to stdout; a reader that has gone away is no error.
@@ -200,7 +202,7 @@ pub fn print(text: &str) -> Result<(), CliError> {
         .and_then(|()| stdout.flush());
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let line = format!("cannot write ({error}), stdout, see where it leads");
+            let line = format!("cannot write ({error}), stdout: see where it leads");
             Err(CliError::failure(line))
         }
         _ => Ok(()),

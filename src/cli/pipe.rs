@@ -100,7 +100,7 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
 
 /// The core's settings: those of the configuration, and one output that takes every event.
 fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
-    let config = config::load(&global.sources())?.config;
+    let config = config::load(&global.sources(None))?.config;
     let format = match (args.raw, args.input) {
         (true, _) => config.source.format,
         (false, InputFormat::Json) => SourceFormat::Json,
@@ -139,7 +139,7 @@ impl Stop {
             return Self::Closed;
         }
         Self::Failed(CliError::failure(format!(
-            "cannot write {what} ({error}): check the space and the rights"
+            "cannot write ({error}), {what}: check the space and the rights"
         )))
     }
 }
@@ -147,7 +147,7 @@ impl Stop {
 fn cannot(verb: &str, path: &Path, error: &io::Error) -> CliError {
     let path = path.display();
     CliError::failure(format!(
-        "cannot {verb} {path} ({error}): check the path and its rights"
+        "cannot {verb} ({error}), {path}: check the path and its rights"
     ))
 }
 

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 
 use crate::config::{Config, load};
-use crate::kafka::{self, KafkaError, Shutdown, Status};
+use crate::kafka::{self, Shutdown, Status};
 use crate::observe::health::Health;
 use crate::observe::http::{self, Pages};
 use crate::observe::{logs, metrics};
@@ -32,12 +32,7 @@ pub struct Args {
 
 /// Runs the processor until it is told to end or fails.
 pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
-    let mut sources = global.sources();
-    if let Some(bootstrap) = args.bootstrap {
-        sources
-            .flags
-            .push(("--bootstrap", "kafka.bootstrap", bootstrap));
-    }
+    let sources = global.sources(args.bootstrap);
     let config = load(&sources)?.config;
     // Before anything else: a second process of this name ends here.
     let listener = config.http_listen.map(http::bind).transpose();
@@ -66,7 +61,7 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
     let settings = config.kafka_settings(instance);
     let result = kafka::run(settings, config.core_settings(), &shutdown, &status);
     background.stop();
-    let summary = result.map_err(|error| of_kafka(&error))?;
+    let summary = result?;
     tracing::info!(
         messages = summary.messages,
         records = summary.records,
@@ -75,14 +70,6 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
         "ended"
     );
     Ok(())
-}
-
-fn of_kafka(error: &KafkaError) -> CliError {
-    if error.is_configuration() {
-        CliError::configuration(error)
-    } else {
-        CliError::failure(error)
-    }
 }
 
 /// The name of this process: the one configured, or else the host's name and the HTTP port, or

@@ -2,15 +2,16 @@
 
 use std::io::IsTerminal;
 
+use crate::observe::logs::takes_colour;
+
 /// Whether and how text is coloured.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Paint(bool);
 
 impl Paint {
-    /// Colour on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+    /// Colour where the stream takes it.
     pub(super) fn of(stream: &impl IsTerminal) -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self(stream.is_terminal() && !refused)
+        Self(takes_colour(stream))
     }
 
     /// A heading.

@@ -8,7 +8,9 @@ use crate::pipeline::enrich::Enrich;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Limits, SourceFormat};
 
-use crate::kafka::settings::{BrakeSettings, CommitSettings, GroupProtocol, OnDataLoss};
+use crate::kafka::settings::{
+    BrakeSettings, CommitSettings, DeliverySettings, GroupProtocol, MemorySettings, OnDataLoss,
+};
 
 use super::kafka::Properties;
 
@@ -31,6 +33,10 @@ pub struct Config {
     pub dead_letters_topic: String,
     /// When offsets are committed.
     pub commit: CommitSettings,
+    /// How deliveries that fail are tried again.
+    pub retry: DeliverySettings,
+    /// Bounds of each worker's memory.
+    pub memory: MemorySettings,
     /// What is rejected beside what the contract rejects.
     pub validate: Validate,
     /// What is found out about each record.
@@ -63,6 +69,8 @@ pub struct Kafka {
     pub static_membership: bool,
     /// The group protocol.
     pub group_protocol: GroupProtocol,
+    /// How long a start waits for the brokers to answer.
+    pub connect_timeout: Duration,
     /// Properties of consumers: those for every client and those for consumers over them.
     pub consumer: Properties,
     /// Properties of producers: those for every client and those for producers over them.

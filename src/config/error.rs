@@ -38,7 +38,7 @@ impl fmt::Display for Origin {
 /// One thing that is wrong with the configuration: what, where, what to do. Its text is one
 /// line and never has a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}, {place}, {remedy}")]
+#[error("{what}, {place}: {remedy}")]
 pub struct ConfigError {
     what: String,
     place: String,

@@ -17,7 +17,7 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// "PATH WHAT, where, REMEDY".
+    /// "PATH WHAT, where: REMEDY".
     pub(super) fn error(&self, what: impl Display, remedy: impl Display) -> ConfigError {
         let what = format!("{} {what}", self.path);
         ConfigError::new(what, &self.setting.origin, remedy)

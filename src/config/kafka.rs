@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaError as ClientError;
 use rdkafka::types::RDKafkaConfRes;
 
 use crate::kafka::client::reserved;
@@ -67,18 +67,6 @@ const SECRET_NAMES: &[&str] = &[
     "oauthbearer.config",
 ];
 
-/// Properties that netsieve sets from keys of its own, beside those that the Kafka side reserves
-/// for itself.
-const OWNED: &[(&str, &str)] = &[
-    ("bootstrap.servers", "set `kafka.bootstrap` instead"),
-    ("metadata.broker.list", "set `kafka.bootstrap` instead"),
-    ("delivery.report.only.error", "every delivery is counted"),
-    (
-        "statistics.interval.ms",
-        "lag and readiness are told by them",
-    ),
-];
-
 /// A property as it was given.
 pub(super) struct Passed {
     /// Its name for librdkafka.
@@ -95,9 +83,7 @@ pub(super) fn property(
     environment: &Environment,
 ) -> Result<Passed, ConfigError> {
     let origin = &setting.origin;
-    let owned = OWNED.iter().find(|(owned, _)| *owned == name);
-    let why = owned.map(|(_, why)| *why).or_else(|| reserved(name));
-    if let Some(why) = why {
+    if let Some(why) = reserved(name) {
         let what = format!("{path} cannot be given ({why})");
         return Err(ConfigError::new(what, origin, "remove it"));
     }
@@ -135,10 +121,10 @@ fn try_on(path: &str, name: &str, property: &Property, origin: &Origin) -> Resul
     config.set(name, &property.text);
     let (what, remedy) = match config.create_native_config() {
         Ok(_) => return Ok(()),
-        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
+        Err(ClientError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
             (format!("unknown key {path}"), meant(path, name))
         }
-        Err(KafkaError::ClientConfig(_, why, ..)) if !property.secret => {
+        Err(ClientError::ClientConfig(_, why, ..)) if !property.secret => {
             let what = format!("{path} is refused by librdkafka ({why})");
             (what, "give a value that it takes".to_owned())
         }
@@ -199,7 +185,7 @@ fn resolve(
                 environment.get(name).ok_or_else(unset)?.to_owned()
             }
             Some(("file", file)) => content(file, origin).map_err(|error| {
-                let what = format!("{path} refers to the file {file}: {error}");
+                let what = format!("{path} refers to the file {file} ({error})");
                 ConfigError::new(what, origin, "make it readable or name another")
             })?,
             // The text may be a secret with such signs in it, so it is not repeated.
@@ -246,18 +232,17 @@ mod tests {
         assert_eq!(resolve("open ${env:A"), Ok(None));
         assert_eq!(resolve("${env:A}-${env:B}!"), Ok(Some("one-two!".into())));
         assert_eq!(resolve("$${env:A}"), Ok(Some("${env:A}".into())));
-        insta::assert_snapshot!(resolve("${env:C}").unwrap_err(), @"kafka.x refers to the variable C, which is not set, --set, set it");
-        insta::assert_snapshot!(resolve("hunter${2}").unwrap_err(), @"kafka.x has a reference of an unknown kind, --set, write ${env:NAME}, ${file:PATH}, or $${ for a plain ${");
+        insta::assert_snapshot!(resolve("${env:C}").unwrap_err(), @"kafka.x refers to the variable C, which is not set, --set: set it");
+        insta::assert_snapshot!(resolve("hunter${2}").unwrap_err(), @"kafka.x has a reference of an unknown kind, --set: write ${env:NAME}, ${file:PATH}, or $${ for a plain ${");
     }
 
     #[test]
-    fn librdkafka_knows_every_listed_property_and_every_owned_one() {
-        let owned = OWNED.iter().map(|(name, _)| *name);
-        for name in PROPERTIES.iter().copied().chain(owned) {
-            let tried = ClientConfig::new().set(name, "").create_native_config();
+    fn librdkafka_knows_every_listed_property() {
+        for name in PROPERTIES {
+            let tried = ClientConfig::new().set(*name, "").create_native_config();
             let unknown = matches!(
                 tried,
-                Err(KafkaError::ClientConfig(
+                Err(ClientError::ClientConfig(
                     RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN,
                     ..
                 ))

@@ -62,6 +62,7 @@ const fn key_without_default(path: &'static str, form: Form, meaning: &'static s
 }
 
 const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const SECOND: u64 = 1_000;
 const HOUR: u64 = 3_600 * SECOND;
@@ -127,6 +128,12 @@ pub const KEYS: &[Key] = &[
         Form::OneOf(&["classic", "consumer"]),
         "\"classic\"",
         "The group protocol; `consumer` is that of KIP-848, and not for `kafka.static_membership`.",
+    ),
+    key(
+        "kafka.connect_timeout",
+        Form::Duration(SECOND, HOUR),
+        "\"15s\"",
+        "How long a start waits for the brokers to answer before it ends with an error.",
     ),
     key(
         "source.topic",
@@ -209,6 +216,36 @@ pub const KEYS: &[Key] = &[
         Form::Size(KIB, GIB),
         "\"16 MiB\"",
         "Commit after so many bytes of messages, if that is earlier.",
+    ),
+    key(
+        "retry.max_failures",
+        Form::Whole(1, 1_000_000),
+        "10",
+        "Failures in a row, of deliveries or of joining the group, without a message finished between them, after which the run ends with an error.",
+    ),
+    key(
+        "retry.backoff",
+        Form::Duration(1, HOUR),
+        "\"250ms\"",
+        "Pause after the first failed delivery; it doubles with each further one.",
+    ),
+    key(
+        "retry.max_backoff",
+        Form::Duration(1, HOUR),
+        "\"10s\"",
+        "Longest pause after a failed delivery.",
+    ),
+    key(
+        "memory.max_read_ahead",
+        Form::Size(MIB, GIB),
+        "\"16 MiB\"",
+        "Messages that a worker has read and not yet begun, over all its partitions.",
+    ),
+    key(
+        "memory.max_in_flight",
+        Form::Size(MIB, GIB),
+        "\"32 MiB\"",
+        "Events and dead letters of a worker that are not yet acknowledged; beyond that it waits.",
     ),
     key(
         "validate.reject",

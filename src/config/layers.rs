@@ -26,7 +26,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 pub(super) fn of_file(path: &Path) -> Result<Layer, ConfigError> {
     let name: Arc<str> = path.display().to_string().into();
     let unreadable = |error: std::io::Error| {
-        let what = format!("cannot read the configuration: {error}");
+        let what = format!("cannot read the configuration ({error})");
         ConfigError::new(what, &name, "check the path given to --config")
     };
     let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
@@ -46,7 +46,7 @@ pub(super) fn of_file(path: &Path) -> Result<Layer, ConfigError> {
     let table = DeTable::parse(&text).map_err(|error| {
         // The error's own Display repeats the line, which may hold a secret.
         let at = origin(error.span().map_or(0, |span| span.start));
-        let what = format!("not valid TOML: {}", error.message());
+        let what = format!("not valid TOML ({})", error.message());
         ConfigError::new(what, at, "mend that line")
     })?;
     let root = from_toml(&DeValue::Table(table.into_inner()), 0, &origin);

@@ -1,5 +1,6 @@
 //! The outputs, and the rule that nothing that is written is read again.
 
+use crate::kafka::sources::Sources;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key as KafkaKey};
 
@@ -130,21 +131,23 @@ pub(super) fn refuse_loop(
     topics: &[String],
     written: &[(&str, &Origin)],
 ) -> Result<(), ConfigError> {
-    for topic in topics {
-        let clash = if topic.starts_with('^') {
-            let pattern = regex_lite::Regex::new(topic).map_err(|_| {
-                let what = format!("has the pattern {}, which is not valid", quoted(topic));
-                source.error(what, "give a POSIX extended regular expression")
-            })?;
-            written.iter().find(|(name, _)| pattern.is_match(name))
-        } else if is_name(topic) {
-            written.iter().find(|(name, _)| name == topic)
-        } else {
-            let what = format!("cannot be {}", quoted(topic));
-            let remedy = "give letters, digits, dots, underscores and hyphens, or a ^pattern";
-            return Err(source.error(what, remedy));
-        };
-        if let Some((name, origin)) = clash {
+    if let Some(topic) = topics
+        .iter()
+        .find(|of| !of.starts_with('^') && !is_name(of))
+    {
+        let what = format!("cannot be {}", quoted(topic));
+        let remedy = "give letters, digits, dots, underscores and hyphens, or a ^pattern";
+        return Err(source.error(what, remedy));
+    }
+    let sources = Sources::new(topics).map_err(|invalid| {
+        let what = format!(
+            "has the pattern {}, which is not valid",
+            quoted(&invalid.pattern)
+        );
+        source.error(what, "give a POSIX extended regular expression")
+    })?;
+    for (name, origin) in written {
+        if let Some(topic) = sources.taking_in(name) {
             let place = match source.origin() {
                 Origin::Default => *origin,
                 given => given,

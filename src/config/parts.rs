@@ -18,15 +18,14 @@ impl Config {
             &self.dead_letters_topic,
             &self.source.group,
         );
-        let with = |mut client: ClientProperties, properties: &Properties| {
-            for (name, property) in properties {
-                client.insert(name.clone(), property.expose().to_owned());
-            }
-            client
+        let exposed = |properties: &Properties| -> ClientProperties {
+            let properties = properties.iter();
+            let properties = properties.map(|(name, property)| (name, property.expose()));
+            properties.collect()
         };
         KafkaSettings {
-            consumer: with(defaults.consumer.clone(), &self.kafka.consumer),
-            producer: with(defaults.producer.clone(), &self.kafka.producer),
+            consumer: exposed(&self.kafka.consumer),
+            producer: exposed(&self.kafka.producer),
             sources: self.source.topics.clone(),
             instance,
             workers: self.workers,
@@ -34,8 +33,11 @@ impl Config {
             static_membership: self.kafka.static_membership,
             on_data_loss: self.source.on_data_loss,
             commit: self.commit,
+            delivery: self.retry,
+            memory: self.memory,
             brake: self.brake,
             watchdog_stalled_after: self.stalled_after,
+            connect_timeout: self.kafka.connect_timeout,
             shutdown_timeout: self.shutdown_timeout,
             ..defaults
         }

@@ -1,7 +1,8 @@
 //! Section by section, from settings to the checked configuration.
 
 use crate::kafka::settings::{
-    BrakeAction, BrakeSettings, CommitSettings, GroupProtocol, OnDataLoss,
+    BrakeAction, BrakeSettings, CommitSettings, DeliverySettings, GroupProtocol, MemorySettings,
+    OnDataLoss,
 };
 use crate::pipeline::code::Warning;
 use crate::pipeline::enrich::internal::Internal;
@@ -54,6 +55,8 @@ impl Reader {
             outputs: outputs.into_iter().map(|(output, _)| output).collect(),
             dead_letters_topic,
             commit: self.commit()?,
+            retry: self.retry()?,
+            memory: self.memory()?,
             validate: self.validate()?,
             enrich: self.enrich()?,
             brake: self.brake()?,
@@ -92,6 +95,7 @@ impl Reader {
         if group_protocol == GroupProtocol::Consumer {
             self.refuse_brokers_own()?;
         }
+        let connect_timeout = self.get("kafka.connect_timeout")?.duration()?;
         let common = self.properties("kafka.", environment)?;
         let with_common = |mut properties: Properties| {
             for (name, property) in &common {
@@ -104,6 +108,7 @@ impl Reader {
             bootstrap,
             static_membership,
             group_protocol,
+            connect_timeout,
             consumer: with_common(self.properties("kafka.consumer.", environment)?),
             producer: with_common(self.properties("kafka.producer.", environment)?),
         })
@@ -186,6 +191,23 @@ impl Reader {
             interval: self.get("commit.interval")?.duration()?,
             max_records: self.get("commit.max_records")?.whole()?,
             max_bytes: self.get("commit.max_bytes")?.size()? as u64,
+        })
+    }
+
+    fn retry(&mut self) -> Result<DeliverySettings, ConfigError> {
+        let failures = self.get("retry.max_failures")?.whole()?;
+        Ok(DeliverySettings {
+            // The form's bounds are below those of the type.
+            max_failures: u32::try_from(failures).unwrap_or(u32::MAX),
+            backoff: self.get("retry.backoff")?.duration()?,
+            max_backoff: self.get("retry.max_backoff")?.duration()?,
+        })
+    }
+
+    fn memory(&mut self) -> Result<MemorySettings, ConfigError> {
+        Ok(MemorySettings {
+            max_read_ahead_bytes: self.get("memory.max_read_ahead")?.size()?,
+            max_in_flight_bytes: self.get("memory.max_in_flight")?.size()?,
         })
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::*;
-use crate::kafka::settings::{BrakeSettings, CommitSettings};
+use crate::kafka::settings::{BrakeSettings, CommitSettings, DeliverySettings, MemorySettings};
 use crate::pipeline::code::Warning;
 use crate::pipeline::enrich::internal::Internal;
 use crate::pipeline::enrich::{Enrich, Enrichment};
@@ -67,6 +67,8 @@ fn every_key_has_a_default_that_works() {
     assert_eq!(config.dead_letters_topic, "network_connection.dead_letters");
     assert_eq!(config.validate.limits, Limits::default());
     assert_eq!(config.commit, CommitSettings::default());
+    assert_eq!(config.retry, DeliverySettings::default());
+    assert_eq!(config.memory, MemorySettings::default());
     assert_eq!(config.brake, BrakeSettings::default());
     assert!(config.validate.reject.is_empty());
     assert_eq!(config.enrich, Enrich::default());
@@ -88,6 +90,28 @@ fn every_key_has_a_default_that_works() {
             (Format::Protobuf, Key::Connection)
         );
     }
+}
+
+#[test]
+fn patience_and_memory_reach_the_kafka_side() {
+    let given = of_file(
+        "[kafka]\nconnect_timeout = \"3s\"\n\
+         [retry]\nmax_failures = 2\nbackoff = \"1ms\"\nmax_backoff = \"5ms\"\n\
+         [memory]\nmax_read_ahead = \"4 MiB\"\nmax_in_flight = \"8 MiB\"",
+    );
+    let settings = given.config().kafka_settings("a".to_owned());
+    assert_eq!(settings.connect_timeout, Duration::from_secs(3));
+    let retry = DeliverySettings {
+        max_failures: 2,
+        backoff: Duration::from_millis(1),
+        max_backoff: Duration::from_millis(5),
+    };
+    assert_eq!(settings.delivery, retry);
+    let memory = MemorySettings {
+        max_read_ahead_bytes: 4 << 20,
+        max_in_flight_bytes: 8 << 20,
+    };
+    assert_eq!(settings.memory, memory);
 }
 
 #[test]
@@ -359,107 +383,107 @@ fn an_error_says_what_where_and_what_to_do() {
     });
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
         workers = 0
-            workers cannot be 0, netsieve.toml:1, give a whole number, 1 to 256
+            workers cannot be 0, netsieve.toml:1: give a whole number, 1 to 256
         workers = "two"
-            workers cannot be "two", netsieve.toml:1, give a whole number, 1 to 256
+            workers cannot be "two", netsieve.toml:1: give a whole number, 1 to 256
         workers = 1\nworkers = 2
-            not valid TOML: duplicate key, netsieve.toml:2, mend that line
+            not valid TOML (duplicate key), netsieve.toml:2: mend that line
         workers =
-            not valid TOML: string values must be quoted, expected literal string, netsieve.toml:1, mend that line
+            not valid TOML (string values must be quoted, expected literal string), netsieve.toml:1: mend that line
         sorce.topic = "a"
-            unknown key sorce.topic, netsieve.toml:1, did you mean source.topic?
+            unknown key sorce.topic, netsieve.toml:1: did you mean source.topic?
         colour = 1
-            unknown key colour, netsieve.toml:1, see docs/configuration.md for every key
+            unknown key colour, netsieve.toml:1: see docs/configuration.md for every key
         [colour]
-            unknown key colour, netsieve.toml:1, see docs/configuration.md for every key
+            unknown key colour, netsieve.toml:1: see docs/configuration.md for every key
         source = 5
-            source cannot be 5, netsieve.toml:1, write [source] and its keys below
+            source cannot be 5, netsieve.toml:1: write [source] and its keys below
         delivery = "exactly_once"
-            delivery "exactly_once" is not in this version yet, netsieve.toml:1, use at_least_once, the default
+            delivery "exactly_once" is not in this version yet, netsieve.toml:1: use at_least_once, the default
         delivery = "at_most_once"
-            delivery cannot be "at_most_once", netsieve.toml:1, did you mean at_least_once?
+            delivery cannot be "at_most_once", netsieve.toml:1: did you mean at_least_once?
         instance = "a b"
-            instance cannot be "a b", netsieve.toml:1, give at most 249 letters, digits, dots, underscores and hyphens
+            instance cannot be "a b", netsieve.toml:1: give at most 249 letters, digits, dots, underscores and hyphens
         [kafka]\nbootstrap = ""
-            kafka.bootstrap cannot be "", netsieve.toml:2, give a text
+            kafka.bootstrap cannot be "", netsieve.toml:2: give a text
         [kafka]\nbootstrap = "${env:BROKERS}"
-            kafka.bootstrap takes no reference, netsieve.toml:2, use ${env:…} and ${file:…} for librdkafka properties only
+            kafka.bootstrap takes no reference, netsieve.toml:2: use ${env:…} and ${file:…} for librdkafka properties only
         [kafka]\nbootstrap.servers = "a:1"
-            kafka.bootstrap.servers cannot be given (set `kafka.bootstrap` instead), netsieve.toml:2, remove it
+            kafka.bootstrap.servers cannot be given (set `kafka.bootstrap` instead), netsieve.toml:2: remove it
         [kafka]\nclient.rak = "a"
-            unknown key kafka.client.rak, netsieve.toml:2, did you mean kafka.client.rack?
+            unknown key kafka.client.rak, netsieve.toml:2: did you mean kafka.client.rack?
         [kafka.consumer]\nfetch.min.byte = 1
-            unknown key kafka.consumer.fetch.min.byte, netsieve.toml:2, did you mean kafka.consumer.fetch.min.bytes?
+            unknown key kafka.consumer.fetch.min.byte, netsieve.toml:2: did you mean kafka.consumer.fetch.min.bytes?
         [kafka]\nbootstrp = "a:1"
-            unknown key kafka.bootstrp, netsieve.toml:2, did you mean kafka.bootstrap?
+            unknown key kafka.bootstrp, netsieve.toml:2: did you mean kafka.bootstrap?
         [kafka]\nsecurity.protocol = "tls"
-            kafka.security.protocol is refused by librdkafka (Invalid value "tls" for configuration property "security.protocol"), netsieve.toml:2, give a value that it takes
+            kafka.security.protocol is refused by librdkafka (Invalid value "tls" for configuration property "security.protocol"), netsieve.toml:2: give a value that it takes
         [kafka.consumer]\nauto.offset.reset = "error"
-            kafka.consumer.auto.offset.reset cannot be "error", netsieve.toml:2, give earliest or latest, and see source.on_data_loss
+            kafka.consumer.auto.offset.reset cannot be "error", netsieve.toml:2: give earliest or latest, and see source.on_data_loss
         [kafka]\ngroup_protocol = "consumer"\nconsumer.session.timeout.ms = 6000
-            kafka.consumer.session.timeout.ms does not go with kafka.group_protocol "consumer", netsieve.toml:3, remove it, the broker decides it
+            kafka.consumer.session.timeout.ms does not go with kafka.group_protocol "consumer", netsieve.toml:3: remove it, the broker decides it
         [kafka]\nsasl.password = "${env:NOT_SET}"
-            kafka.sasl.password refers to the variable NOT_SET, which is not set, netsieve.toml:2, set it
+            kafka.sasl.password refers to the variable NOT_SET, which is not set, netsieve.toml:2: set it
         [kafka]\nsasl.password = "${file:/nonexistent}"
-            kafka.sasl.password refers to the file /nonexistent: No such file or directory (os error 2), netsieve.toml:2, make it readable or name another
+            kafka.sasl.password refers to the file /nonexistent (No such file or directory (os error 2)), netsieve.toml:2: make it readable or name another
         [kafka]\nclient.rack = "a"\n"client.rack" = "b"
-            kafka.client.rack is given twice, first at netsieve.toml:2, netsieve.toml:3, keep one of them
+            kafka.client.rack is given twice, first at netsieve.toml:2, netsieve.toml:3: keep one of them
         [kafka]\nstatic_membership = true\ngroup_protocol = "consumer"
-            kafka.group_protocol "consumer" does not go with kafka.static_membership, netsieve.toml:3, turn one of them off
+            kafka.group_protocol "consumer" does not go with kafka.static_membership, netsieve.toml:3: turn one of them off
         [source]\ntopic = []
-            source.topic cannot be a list, netsieve.toml:2, give a text or a list of texts
+            source.topic cannot be a list, netsieve.toml:2: give a text or a list of texts
         [source]\ntopic = "a b"
-            source.topic cannot be "a b", netsieve.toml:2, give letters, digits, dots, underscores and hyphens, or a ^pattern
+            source.topic cannot be "a b", netsieve.toml:2: give letters, digits, dots, underscores and hyphens, or a ^pattern
         [source]\ntopic = "^("
-            source.topic has the pattern "^(", which is not valid, netsieve.toml:2, give a POSIX extended regular expression
+            source.topic has the pattern "^(", which is not valid, netsieve.toml:2: give a POSIX extended regular expression
         [source]\ntopic = "^network_connection"
-            source.topic "^network_connection" takes in network_connection.connections, which netsieve writes to, netsieve.toml:2, keep the source apart from outputs and dead letters
+            source.topic "^network_connection" takes in network_connection.connections, which netsieve writes to, netsieve.toml:2: keep the source apart from outputs and dead letters
         [source]\ntopic = ["a", "network_connection.listeners"]
-            source.topic "network_connection.listeners" takes in network_connection.listeners, which netsieve writes to, netsieve.toml:2, keep the source apart from outputs and dead letters
+            source.topic "network_connection.listeners" takes in network_connection.listeners, which netsieve writes to, netsieve.toml:2: keep the source apart from outputs and dead letters
         [source]\nformat = "xml"
-            source.format cannot be "xml", netsieve.toml:2, give one of auto, json, protobuf
+            source.format cannot be "xml", netsieve.toml:2: give one of auto, json, protobuf
         outputs = []
-            outputs is empty, netsieve.toml:1, give at least one output
+            outputs is empty, netsieve.toml:1: give at least one output
         outputs = 5
-            outputs cannot be that, netsieve.toml:1, give a list of tables, [[outputs]]
+            outputs cannot be that, netsieve.toml:1: give a list of tables, [[outputs]]
         [[outputs]]\nname = "a"
-            outputs[0].topic is not given, netsieve.toml:1, give it
+            outputs[0].topic is not given, netsieve.toml:1: give it
         [[outputs]]\ntopic = "a"\nkinds = ["listener", "server"]
-            outputs[0].kinds cannot be "server", netsieve.toml:3, give a list of connection, listener, idle
+            outputs[0].kinds cannot be "server", netsieve.toml:3: give a list of connection, listener, idle
         [[outputs]]\ntopic = "a"\nkinds = []
-            outputs[0].kinds is empty, netsieve.toml:3, name at least one kind
+            outputs[0].kinds is empty, netsieve.toml:3: name at least one kind
         [[outputs]]\ntopic = "a"\nfromat = "json"
-            unknown key outputs[0].fromat, netsieve.toml:3, did you mean format?
+            unknown key outputs[0].fromat, netsieve.toml:3: did you mean format?
         [[outputs]]\ntopic = "a"\n[[outputs]]\ntopic = "a"
-            two outputs have the name a, netsieve.toml:3, give each its own name
+            two outputs have the name a, netsieve.toml:3: give each its own name
         [outputs.other]\ntopic = "a"
-            outputs.other.topic is of no output, none has the name other, netsieve.toml:2, name one of outputs
+            outputs.other.topic is of no output, none has the name other, netsieve.toml:2: name one of outputs
         [dead_letters]\ntopic = "network_connection.listeners"
-            dead_letters.topic "network_connection.listeners" is an output's topic as well, netsieve.toml:2, name another topic
+            dead_letters.topic "network_connection.listeners" is an output's topic as well, netsieve.toml:2: name another topic
         [dead_letters]\ntopic = "network_connection"
-            source.topic "network_connection" takes in network_connection, which netsieve writes to, netsieve.toml:2, keep the source apart from outputs and dead letters
+            source.topic "network_connection" takes in network_connection, which netsieve writes to, netsieve.toml:2: keep the source apart from outputs and dead letters
         [commit]\ninterval = 100
-            commit.interval cannot be 100, netsieve.toml:2, give a duration, 1ms to 1m
+            commit.interval cannot be 100, netsieve.toml:2: give a duration, 1ms to 1m
         [commit]\ninterval = "2h"
-            commit.interval cannot be "2h", netsieve.toml:2, give a duration, 1ms to 1m
+            commit.interval cannot be "2h", netsieve.toml:2: give a duration, 1ms to 1m
         [validate]\nreject = ["expird"]
-            validate.reject cannot be "expird", netsieve.toml:2, did you mean expired?
+            validate.reject cannot be "expird", netsieve.toml:2: did you mean expired?
         [validate]\nmax_message_bytes = "16 Mib"
-            validate.max_message_bytes cannot be "16 Mib", netsieve.toml:2, give a size, 1 KiB to 1 GiB
+            validate.max_message_bytes cannot be "16 Mib", netsieve.toml:2: give a size, 1 KiB to 1 GiB
         [networks]\ninternal = ["10.0.0.1/8"]
-            networks.internal "10.0.0.1/8" has bits set after its prefix, netsieve.toml:2, give a CIDR such as 10.0.0.0/8, or the name of a scope such as private
+            networks.internal "10.0.0.1/8" has bits set after its prefix, netsieve.toml:2: give a CIDR such as 10.0.0.0/8, or the name of a scope such as private
         [networks]\ninternal = "privat"
-            networks.internal "privat" is neither a prefix nor the name of a scope, netsieve.toml:2, give a CIDR such as 10.0.0.0/8, or the name of a scope such as private
+            networks.internal "privat" is neither a prefix nor the name of a scope, netsieve.toml:2: give a CIDR such as 10.0.0.0/8, or the name of a scope such as private
         [enrich]\ndisable = "directions"
-            enrich.disable cannot be "directions", netsieve.toml:2, did you mean direction?
+            enrich.disable cannot be "directions", netsieve.toml:2: did you mean direction?
         [enrich]\ncommunity_id_seed = 65536
-            enrich.community_id_seed cannot be 65536, netsieve.toml:2, give a whole number, 0 to 65535
+            enrich.community_id_seed cannot be 65536, netsieve.toml:2: give a whole number, 0 to 65535
         [brake]\nmax_rejected_share = 1.5
-            brake.max_rejected_share cannot be 1.5, netsieve.toml:2, give a number between 0 and 1
+            brake.max_rejected_share cannot be 1.5, netsieve.toml:2: give a number between 0 and 1
         [http]\nlisten = "9898"
-            http.listen cannot be "9898", netsieve.toml:2, give ADDRESS:PORT or off
+            http.listen cannot be "9898", netsieve.toml:2: give ADDRESS:PORT or off
         [log]\nlevel = "loud"
-            log.level cannot be "loud", netsieve.toml:2, give one of error, warn, info, debug, trace
+            log.level cannot be "loud", netsieve.toml:2: give one of error, warn, info, debug, trace
         "#);
 }
 
@@ -488,13 +512,13 @@ fn an_error_names_the_source_it_is_of() {
         from(&[], &["a\nb=1"]),
     ];
     insta::assert_snapshot!(lines.join("\n"), @r#"
-        cannot read the configuration: No such file or directory (os error 2), /nonexistent/netsieve.toml, check the path given to --config
-        unknown key source.topc, NETSIEVE__SOURCE__TOPC, did you mean source.topic?
-        workers cannot be "many", NETSIEVE__WORKERS, give a whole number, 1 to 256
-        unknown key log.levle, --set, did you mean log.level?
-        unknown key kafka.nothing.such, --set, see librdkafka's list of properties
-        an argument without key and value, --set, write --set section.key=value
-        an argument without key and value, --set, write --set section.key=value
-        unknown key a\nb, --set, see docs/configuration.md for every key
+        cannot read the configuration (No such file or directory (os error 2)), /nonexistent/netsieve.toml: check the path given to --config
+        unknown key source.topc, NETSIEVE__SOURCE__TOPC: did you mean source.topic?
+        workers cannot be "many", NETSIEVE__WORKERS: give a whole number, 1 to 256
+        unknown key log.levle, --set: did you mean log.level?
+        unknown key kafka.nothing.such, --set: see librdkafka's list of properties
+        an argument without key and value, --set: write --set section.key=value
+        an argument without key and value, --set: write --set section.key=value
+        unknown key a\nb, --set: see docs/configuration.md for every key
         "#);
 }

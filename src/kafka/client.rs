@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaError as ClientError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, ProducerContext};
 use rdkafka::types::RDKafkaConfRes;
+use rdkafka::{ClientConfig, ClientContext};
 
 use super::error::KafkaError;
 use super::settings::{GroupProtocol, KafkaSettings};
@@ -21,6 +24,7 @@ const MESSAGE_MAX_BYTES: std::ops::RangeInclusive<usize> = 1_000..=1_000_000_000
 /// How long librdkafka tries to deliver one record before it reports a failure, in milliseconds.
 const MESSAGE_TIMEOUT_MS: &str = "8000";
 
+const BOOTSTRAP: &str = "set `kafka.bootstrap` instead";
 const OFFSETS: &str = "offsets are committed only when every event and dead letter is acknowledged";
 const COMMITTED: &str = "only committed records may be read";
 const ORDER: &str = "records must be delivered once and in order";
@@ -29,6 +33,8 @@ const ROOM: &str = "netsieve itself bounds what is in flight, by its bytes";
 
 /// Properties that are not passed through, and why.
 const RESERVED: &[(&str, &str)] = &[
+    ("bootstrap.servers", BOOTSTRAP),
+    ("metadata.broker.list", BOOTSTRAP),
     ("enable.auto.commit", OFFSETS),
     ("enable.auto.offset.store", OFFSETS),
     ("auto.commit.enable", OFFSETS),
@@ -48,6 +54,7 @@ const RESERVED: &[(&str, &str)] = &[
     ("acks", ORDER),
     ("request.required.acks", ORDER),
     ("transactional.id", "set `delivery` instead"),
+    ("delivery.report.only.error", "every delivery is counted"),
     ("message.max.bytes", LIMITS),
     ("queue.buffering.max.kbytes", ROOM),
     ("queue.buffering.max.messages", ROOM),
@@ -147,7 +154,7 @@ fn membership(
             }
             if settings.static_membership {
                 return Err(KafkaError::Settings(
-                    "static membership does not survive a crash under the consumer group protocol: use one of the two"
+                    "static membership does not survive a crash under the consumer group protocol, kafka.static_membership: use one of the two"
                         .to_owned(),
                 ));
             }
@@ -207,10 +214,11 @@ pub fn producer(
 /// librdkafka's own `batch.size`.
 const DEFAULT_BATCH_BYTES: usize = 1_000_000;
 
-/// The properties of a client that only asks about topics. It has no group, so that it joins
-/// none.
+/// The properties of a client that only asks about topics and the group's offsets. It joins no
+/// group unless it subscribes.
 pub fn inspector(settings: &KafkaSettings) -> Result<ClientConfig, KafkaError> {
     let mut config = base(settings, 0);
+    config.set("group.id", &settings.group);
     pass_through(&mut config, &settings.consumer, "consumer")?;
     config.set("auto.offset.reset", "error");
     config.set("allow.auto.create.topics", "false");
@@ -227,6 +235,7 @@ pub(super) fn administrator(settings: &KafkaSettings) -> Result<ClientConfig, Ka
 fn base(settings: &KafkaSettings, worker: usize) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set_log_level(RDKafkaLogLevel::Info);
+    config.set("bootstrap.servers", &settings.bootstrap);
     config.set("client.id", member_id(settings, worker));
     config.set("statistics.interval.ms", "1000");
     config
@@ -250,18 +259,39 @@ fn pass_through(
     Ok(())
 }
 
-/// Checks every property by handing them to librdkafka, without connecting anywhere.
+/// Checks every property, and that they go together, by making a client of each kind. Nothing is
+/// connected: these clients know no brokers.
 pub fn check(settings: &KafkaSettings) -> Result<(), KafkaError> {
     start_at(settings)?;
     let consumer = consumer(settings, 0)?;
     let limit = DEFAULT_MAX_MESSAGE_BYTES;
     let producer = producer(settings, 0, limit, limit)?;
-    for (config, side) in [(consumer, "consumer"), (producer, "producer")] {
-        config
-            .create_native_config()
-            .map_err(|error| refused(&error, side))?;
-    }
-    Ok(())
+    make::<BaseConsumer<Unheard>>(consumer, "consumer")?;
+    make::<BaseProducer<Unheard>>(producer, "producer")
+}
+
+fn make<C: FromClientConfigAndContext<Unheard>>(
+    mut config: ClientConfig,
+    side: &'static str,
+) -> Result<(), KafkaError> {
+    config.remove("bootstrap.servers");
+    let made = C::from_config_and_context(&config, Unheard);
+    made.map(drop).map_err(|error| refused(&error, side))
+}
+
+/// Nobody listens to a client that is made only to be dropped.
+struct Unheard;
+
+impl ClientContext for Unheard {
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+    fn error(&self, _: ClientError, _: &str) {}
+}
+
+impl ConsumerContext for Unheard {}
+
+impl ProducerContext for Unheard {
+    type DeliveryOpaque = ();
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
 /// librdkafka's refusal of a property, without the value.
@@ -276,8 +306,11 @@ pub(super) fn refused(error: &ClientError, side: &'static str) -> KafkaError {
                 _ => "the value is not one that it takes".to_owned(),
             },
         },
-        other => KafkaError::InvalidProperty {
-            property: String::new(),
+        ClientError::ClientCreation(reason) => KafkaError::InvalidProperties {
+            side,
+            reason: reason.replace(['\n', '\r'], " "),
+        },
+        other => KafkaError::InvalidProperties {
             side,
             reason: other.to_string(),
         },
@@ -298,6 +331,23 @@ mod tests {
         let mut kip_848 = settings();
         kip_848.group_protocol = GroupProtocol::Consumer;
         check(&kip_848).unwrap();
+    }
+
+    #[test]
+    fn librdkafka_knows_every_reserved_property() {
+        for (property, _) in RESERVED {
+            let tried = ClientConfig::new()
+                .set(*property, "")
+                .create_native_config();
+            let unknown = matches!(
+                tried,
+                Err(ClientError::ClientConfig(
+                    RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN,
+                    ..
+                ))
+            );
+            assert!(!unknown, "{property}");
+        }
     }
 
     #[test]
@@ -354,6 +404,26 @@ mod tests {
         let error = check(&settings).unwrap_err().to_string();
         assert!(error.contains("compression.type"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn properties_that_do_not_go_together_are_refused_by_librdkafkas_reason() {
+        let mut settings = settings();
+        let properties = [
+            ("security.protocol", "ssl"),
+            ("ssl.ca.location", "/nonexistent/ca.pem"),
+        ];
+        for (name, value) in properties {
+            settings.consumer.insert(name.to_owned(), value.to_owned());
+        }
+        let error = check(&settings).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("consumer") && text.contains("ssl.ca.location"),
+            "{text}"
+        );
+        assert!(!text.contains('\n'), "{text}");
+        assert!(error.is_configuration());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What can go wrong on the Kafka side, each in one line: what, where, what to do.
 
+use rdkafka::error::KafkaError as ClientError;
 use rdkafka::types::RDKafkaErrorCode;
 use thiserror::Error;
 
@@ -7,7 +8,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum KafkaError {
     /// A pass-through property that netsieve sets itself.
-    #[error("property `{property}` of the {side} cannot be set: {why}")]
+    #[error("property `{property}` cannot be set ({why}), {side}: remove it")]
     ReservedProperty {
         /// The property.
         property: String,
@@ -17,10 +18,18 @@ pub enum KafkaError {
         why: &'static str,
     },
     /// A property that librdkafka does not take. Its value is not shown: it may be a secret.
-    #[error("property `{property}` of the {side} is not accepted by librdkafka: {reason}")]
+    #[error("property `{property}` is not accepted by librdkafka ({reason}), {side}: correct it")]
     InvalidProperty {
-        /// The property; empty where librdkafka does not name one.
+        /// The property.
         property: String,
+        /// `consumer` or `producer`.
+        side: &'static str,
+        /// librdkafka's reason.
+        reason: String,
+    },
+    /// Properties that do not go together, or a file that one of them names and that is not there.
+    #[error("the properties are not accepted by librdkafka ({reason}), {side}: correct them")]
+    InvalidProperties {
         /// `consumer` or `producer`.
         side: &'static str,
         /// librdkafka's reason.
@@ -31,7 +40,7 @@ pub enum KafkaError {
     Settings(String),
     /// A source topic is also written to, which would feed events back for ever.
     #[error(
-        "source {source_topic} also reads topic {topic}, which netsieve writes to: rename one, or narrow the pattern"
+        "the source takes in topic {topic}, which netsieve writes to, {source_topic}: rename one, or narrow the pattern"
     )]
     Loop {
         /// The source topic or pattern.
@@ -41,7 +50,7 @@ pub enum KafkaError {
     },
     /// No broker answered.
     #[error(
-        "no broker answered at {bootstrap} within {seconds} s ({reason}): check the address and that the brokers are up"
+        "no broker answered within {seconds} s ({reason}), {bootstrap}: check the address and that the brokers are up"
     )]
     Unreachable {
         /// The addresses.
@@ -53,7 +62,7 @@ pub enum KafkaError {
     },
     /// The brokers do not accept our credentials, or we theirs.
     #[error(
-        "{bootstrap} refused the connection ({reason}): check security.protocol, the sasl.* and the ssl.* properties"
+        "the connection was refused ({reason}), {bootstrap}: check security.protocol, the sasl.* and the ssl.* properties"
     )]
     Authentication {
         /// The addresses.
@@ -62,7 +71,7 @@ pub enum KafkaError {
         reason: String,
     },
     /// A right is missing.
-    #[error("not authorized for {what} at {bootstrap}: grant it to this principal")]
+    #[error("a right is missing ({what}), {bootstrap}: grant it to this principal")]
     Unauthorized {
         /// The addresses.
         bootstrap: String,
@@ -71,7 +80,7 @@ pub enum KafkaError {
     },
     /// A topic does not exist.
     #[error(
-        "{role} topic {topic} does not exist at {bootstrap}: create it (kafka-topics.sh --bootstrap-server {bootstrap} --create --topic {topic}) or correct its name"
+        "{role} topic {topic} does not exist, {bootstrap}: create it (kafka-topics.sh --bootstrap-server {bootstrap} --create --topic {topic}) or correct its name"
     )]
     MissingTopic {
         /// The topic.
@@ -81,9 +90,29 @@ pub enum KafkaError {
         /// The addresses.
         bootstrap: String,
     },
+    /// Partitions that can be neither read nor written for now.
+    #[error(
+        "{without} of {partitions} partitions have no leader, {role} topic {topic}: see that their brokers are up"
+    )]
+    Leaderless {
+        /// The topic.
+        topic: String,
+        /// `source`, `output` or `dead-letter`.
+        role: &'static str,
+        /// How many partitions have no leader.
+        without: usize,
+        /// How many partitions there are.
+        partitions: usize,
+    },
+    /// A pattern that no topic matches yet.
+    #[error("no topic matches the pattern, source {pattern}: create one or correct the pattern")]
+    UnmatchedPattern {
+        /// The pattern.
+        pattern: String,
+    },
     /// Records were deleted before they were read.
     #[error(
-        "{topic} [{partition}]: offset {offset} is out of range ({low} to {high}): records were deleted before they were read, or the topic was made anew; set on_data_loss = \"continue\" to go on with what is left"
+        "records were deleted before they were read, or the topic was made anew (offset {offset} is out of range, {low} to {high}), {topic} [{partition}]: set source.on_data_loss = \"continue\" to go on with what is left"
     )]
     DataLoss {
         /// Topic.
@@ -99,8 +128,9 @@ pub enum KafkaError {
     },
     /// Deliveries kept failing.
     #[error(
-        "delivery to {topic} failed {failures} times in a row ({code}): nothing after the last delivered record is committed; {}, then start again",
-        remedy(*code)
+        "delivery failed {failures} times in a row ({code}), {place}: {}, then start again; nothing after the last delivered record is committed",
+        remedy(*code),
+        place = delivery_place(topic)
     )]
     Delivery {
         /// Topic of the last failure.
@@ -112,20 +142,24 @@ pub enum KafkaError {
     },
     /// Another member took over this static member's id.
     #[error(
-        "group instance id {id} is in use by another process: give each process its own `instance`"
+        "another process is the same member of the group, group instance id {id}: give each process its own `instance`"
     )]
     Fenced {
         /// The id.
         id: String,
     },
     /// The group could not be left in time.
-    #[error("shutdown took longer than {seconds} s: what was not committed will be read again")]
+    #[error(
+        "the shutdown took longer than {seconds} s, shutdown.timeout: raise it; what was not committed will be read again"
+    )]
     ShutdownTimedOut {
         /// The limit, in seconds.
         seconds: u64,
     },
     /// A worker thread could not be started or died.
-    #[error("worker {worker} died: {reason}")]
+    #[error(
+        "a worker died ({reason}), worker {worker}: start again, and report it if it was a bug"
+    )]
     Worker {
         /// The worker's number, from 0.
         worker: usize,
@@ -133,12 +167,14 @@ pub enum KafkaError {
         reason: String,
     },
     /// Anything else that librdkafka reports and that cannot be recovered from.
-    #[error("{what}: {source}")]
+    #[error(
+        "{what} failed ({source}), kafka: see the brokers' log and the rights of this principal, then start again"
+    )]
     Client {
         /// What was being done.
         what: String,
         /// librdkafka's error.
-        source: rdkafka::error::KafkaError,
+        source: ClientError,
     },
 }
 
@@ -155,9 +191,18 @@ fn remedy(code: RDKafkaErrorCode) -> &'static str {
     }
 }
 
+/// Where a delivery failed: the producer itself may, without a record and its topic.
+fn delivery_place(topic: &str) -> String {
+    if topic.is_empty() {
+        "the producer".to_owned()
+    } else {
+        format!("topic {topic}")
+    }
+}
+
 impl KafkaError {
     /// Wraps librdkafka's error with what was being done.
-    pub(super) fn client(what: impl Into<String>, source: rdkafka::error::KafkaError) -> Self {
+    pub(super) fn client(what: impl Into<String>, source: ClientError) -> Self {
         Self::Client {
             what: what.into(),
             source,
@@ -170,8 +215,28 @@ impl KafkaError {
             self,
             Self::ReservedProperty { .. }
                 | Self::InvalidProperty { .. }
+                | Self::InvalidProperties { .. }
                 | Self::Settings(_)
                 | Self::Loop { .. }
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_producer_that_fails_without_a_topic_is_named_all_the_same() {
+        let failed = |topic: &str| {
+            let error = KafkaError::Delivery {
+                topic: topic.to_owned(),
+                failures: 1,
+                code: RDKafkaErrorCode::Fenced,
+            };
+            error.to_string()
+        };
+        assert!(failed("").contains(", the producer: "), "{}", failed(""));
+        assert!(failed("t").contains(", topic t: "), "{}", failed("t"));
     }
 }

@@ -473,7 +473,7 @@ impl Member {
 
     /// Acts on an error of the consumer: most pass by themselves.
     pub(super) fn on_error(&mut self, error: &ClientError) -> Result<(), Trouble> {
-        let bootstrap = || self.setup.settings.bootstrap().to_owned();
+        let bootstrap = || self.setup.settings.bootstrap.clone();
         match error {
             ClientError::PartitionEOF(_) => return Ok(()),
             ClientError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => {

@@ -18,13 +18,14 @@ pub mod client;
 pub mod error;
 pub mod mock;
 pub mod offsets;
-pub mod probe;
 pub mod settings;
+pub mod sources;
 pub mod status;
 pub mod topics;
 pub mod watchdog;
 
 mod assignment;
+mod cluster;
 mod commit;
 mod context;
 mod delivery;
@@ -73,10 +74,10 @@ pub fn run(
 ) -> Result<Summary, KafkaError> {
     if core.outputs.len() != settings.outputs.len() || status.workers().len() != settings.workers {
         return Err(KafkaError::Settings(
-            "outputs, topics and workers do not match in number".to_owned(),
+            "outputs, topics and workers do not match in number, the settings: give as many of each".to_owned(),
         ));
     }
-    let inspection = topics::inspect(&settings)?;
+    let inspection = topics::inspect(&settings)?.accepted()?;
     for (output, bytes) in core.outputs.iter_mut().zip(&inspection.output_bytes) {
         output.max_bytes = *bytes;
     }

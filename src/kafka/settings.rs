@@ -8,10 +8,12 @@ use std::time::Duration;
 /// Settings of the Kafka side of a processor.
 #[derive(Clone, Debug)]
 pub struct KafkaSettings {
-    /// librdkafka properties of every consumer, `bootstrap.servers` among them; they go over
-    /// netsieve's own, see [`client`](super::client).
+    /// Brokers to begin with, `HOST:PORT` with commas between.
+    pub bootstrap: String,
+    /// librdkafka properties of every consumer; they go over netsieve's own, see
+    /// [`client`](super::client).
     pub consumer: ClientProperties,
-    /// librdkafka properties of every producer, `bootstrap.servers` among them.
+    /// librdkafka properties of every producer.
     pub producer: ClientProperties,
     /// Source topics: names, or patterns that begin with `^`. Not empty.
     pub sources: Vec<String>,
@@ -204,10 +206,10 @@ impl KafkaSettings {
         dead_letters: &str,
         group: &str,
     ) -> Self {
-        let cluster: ClientProperties = [("bootstrap.servers", bootstrap)].into_iter().collect();
         Self {
-            consumer: cluster.clone(),
-            producer: cluster,
+            bootstrap: bootstrap.to_owned(),
+            consumer: ClientProperties::default(),
+            producer: ClientProperties::default(),
             sources: vec![source.to_owned()],
             group: group.to_owned(),
             outputs,
@@ -225,13 +227,6 @@ impl KafkaSettings {
             connect_timeout: Duration::from_secs(15),
             shutdown_timeout: Duration::from_secs(30),
         }
-    }
-
-    /// The address of the cluster, as it was given.
-    pub fn bootstrap(&self) -> &str {
-        self.consumer
-            .get("bootstrap.servers")
-            .map_or("", String::as_str)
     }
 
     /// Every topic that is written to, the outputs first.

@@ -77,7 +77,7 @@ impl Pages {
 /// Why nothing can be served at an address.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot serve HTTP ({source}), http.listen {address}, end the process that has it or give this one another address"
+    "cannot serve HTTP ({source}), http.listen {address}: end the process that has it or give this one another address"
 )]
 pub struct BindError {
     address: SocketAddr,

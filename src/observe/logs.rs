@@ -12,11 +12,10 @@ use crate::config::{Log, LogFormat};
 /// Installs the log of this process. It can be done once in a process.
 pub fn install(log: &Log) -> Result<(), TryInitError> {
     let terminal = std::io::stderr().is_terminal();
-    let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt()
         .with_max_level(log.level)
         .with_writer(std::io::stderr)
-        .with_ansi(colour);
+        .with_ansi(takes_colour(&std::io::stderr()));
     let text = match log.format {
         LogFormat::Text => true,
         LogFormat::Json => false,
@@ -27,6 +26,13 @@ pub fn install(log: &Log) -> Result<(), TryInitError> {
     } else {
         builder.json().flatten_event(true).finish().try_init()
     }
+}
+
+/// Whether text that goes there may be coloured: on a terminal, unless `NO_COLOR` is set
+/// (<https://no-color.org>).
+pub fn takes_colour(stream: &impl IsTerminal) -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !refused
 }
 
 /// Lets the first lines of each key through, window by window, and counts what the others

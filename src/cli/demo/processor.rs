@@ -39,7 +39,11 @@ impl Processor {
         let thread = std::thread::Builder::new().name("processor".to_owned());
         let worker = thread
             .spawn(move || kafka::run(settings, core, &asked, &told))
-            .map_err(|error| CliError::failure(format!("cannot start a thread ({error})")))?;
+            .map_err(|error| {
+                CliError::failure(format!(
+                    "cannot start a thread ({error}), this process: see its limits"
+                ))
+            })?;
         Ok(Self {
             worker,
             background,
@@ -67,8 +71,10 @@ impl Processor {
         self.background.stop();
         match ended {
             Ok(Ok(summary)) => Ok(summary),
-            Ok(Err(error)) => Err(CliError::failure(error)),
-            Err(_) => Err(CliError::failure("the processor panicked, report it")),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(CliError::failure(
+                "the processor panicked, a bug: report it",
+            )),
         }
     }
 }
@@ -80,7 +86,7 @@ fn listen(config: &Config) -> Result<(TcpListener, SocketAddr), CliError> {
         .or_else(|_| http::bind(any))
         .map_err(CliError::failure)?;
     let address = listener.local_addr().map_err(|error| {
-        CliError::failure(format!("cannot serve HTTP ({error}), any port, try again"))
+        CliError::failure(format!("cannot serve HTTP ({error}), any port: try again"))
     })?;
     Ok((listener, address))
 }

@@ -56,7 +56,7 @@ impl Reader {
     ) -> Result<Self, CliError> {
         let failed = |error: ClientError| {
             CliError::failure(format!(
-                "cannot read what comes out ({error}), {bootstrap}, try again"
+                "cannot read what comes out ({error}), {bootstrap}: try again"
             ))
         };
         let consumer: BaseConsumer = ClientConfig::new()
@@ -90,7 +90,9 @@ impl Reader {
             return Ok(None);
         };
         let message = message.map_err(|error| {
-            CliError::failure(format!("cannot read what comes out ({error}), try again"))
+            CliError::failure(format!(
+                "cannot read what comes out ({error}), the embedded broker: try again"
+            ))
         })?;
         if message.topic() == self.dead_letters {
             return Ok(Some(Came::Reject(reject(&message))));
@@ -99,7 +101,7 @@ impl Reader {
         let event = event.map_err(|error| {
             let topic = message.topic();
             CliError::failure(format!(
-                "what came out of {topic} is no event ({error}), report it"
+                "what came out is no event ({error}), topic {topic}: report it"
             ))
         })?;
         let topic = message.topic().to_owned();
