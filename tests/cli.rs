@@ -173,7 +173,7 @@ fn check_of_a_broker_that_is_not_there_is_one_line_and_code_1() {
         1,
     );
     assert!(
-        line.contains("cannot connect (") && line.contains("Connection refused"),
+        line.contains("no broker answered within 2 s (") && line.contains("Connection refused"),
         "{line}"
     );
     assert!(line.contains(&closed), "{line}");

@@ -3,11 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-
 use crate::config::{Config, Shown, load};
 use crate::kafka::client;
-use crate::kafka::probe::{Finding, Probe};
+use crate::kafka::topics::{self, Finding, Inspection};
 
 use super::{CliError, Global, print};
 
@@ -38,29 +36,29 @@ const INSTANCE: &str = "netsieve-check";
 
 /// Prints the configuration and what is found at the brokers.
 pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
-    let sources = global.sources(args.bootstrap);
-    let loaded = load(&sources)?;
-    client::check(&loaded.config.kafka_settings(INSTANCE.to_owned()))?;
+    let loaded = load(&global.sources(args.bootstrap))?;
+    let mut settings = loaded.config.kafka_settings(INSTANCE.to_owned());
+    client::check(&settings)?;
     print(&in_toml(&loaded.shown))?;
     if args.connect {
-        let timeout = Duration::from_secs(args.timeout);
-        connect(&loaded.config, timeout)?;
+        settings.connect_timeout = Duration::from_secs(args.timeout);
+        tell(&topics::inspect(&settings)?, &loaded.config)?;
     }
     Ok(())
 }
 
 /// Prints what is well, as comments of TOML; what is not well is the error.
-fn connect(config: &Config, timeout: Duration) -> Result<(), CliError> {
-    let findings = probe(config, timeout)
-        .run()
-        .map_err(CliError::configuration)?;
+fn tell(inspection: &Inspection, config: &Config) -> Result<(), CliError> {
     let mut text = String::from("\n");
     let mut problems = Vec::new();
-    for finding in findings {
+    for finding in &inspection.findings {
         match finding {
-            Finding::Fine(line) => text.extend(["# ", &line, "\n"]),
-            Finding::Problem(line) => problems.push(line),
+            Finding::Fine(line) | Finding::Notable(line) => text.extend(["# ", line, "\n"]),
+            Finding::Doubtful(error) | Finding::Fatal(error) => problems.push(error.to_string()),
         }
+    }
+    if problems.is_empty() {
+        text.push_str(&what_is_cut(inspection, config));
     }
     print(&text)?;
     if problems.is_empty() {
@@ -69,29 +67,28 @@ fn connect(config: &Config, timeout: Duration) -> Result<(), CliError> {
     Err(CliError::failures(problems))
 }
 
-fn probe(config: &Config, timeout: Duration) -> Probe {
-    let client = |properties: &crate::config::Properties| {
-        let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", &config.kafka.bootstrap);
-        for (name, property) in properties {
-            client.set(name, property.expose());
-        }
-        client
-    };
-    let mut consumer = client(&config.kafka.consumer);
-    consumer.set("group.id", &config.source.group);
-    consumer.set("allow.auto.create.topics", "false");
+/// The topics that take less than may come.
+fn what_is_cut(inspection: &Inspection, config: &Config) -> String {
     let limits = &config.validate.limits;
-    let outputs = config.outputs.iter();
-    let outputs = outputs.map(|output| (output.topic.clone(), limits.max_event_bytes));
-    let dead_letters = (config.dead_letters_topic.clone(), limits.max_message_bytes);
-    Probe {
-        consumer,
-        producer: client(&config.kafka.producer),
-        sources: config.source.topics.clone(),
-        written: outputs.chain([dead_letters]).collect(),
-        timeout,
+    let mut text = String::new();
+    for (output, takes) in config.outputs.iter().zip(&inspection.output_bytes) {
+        if *takes < limits.max_event_bytes {
+            let (topic, largest) = (&output.topic, limits.max_event_bytes);
+            let _ = writeln!(
+                text,
+                "# an event too large for {topic}, of {takes} to {largest} bytes, is rejected"
+            );
+        }
     }
+    let (takes, largest) = (inspection.dead_letter_bytes, limits.max_message_bytes);
+    if takes < largest {
+        let topic = &config.dead_letters_topic;
+        let _ = writeln!(
+            text,
+            "# a dead letter too large for {topic}, of {takes} to {largest} bytes, is cut"
+        );
+    }
+    text
 }
 
 /// The configuration as a file, with the origin of each key behind it.

@@ -204,10 +204,11 @@ pub fn producer(
 /// librdkafka's own `batch.size`.
 const DEFAULT_BATCH_BYTES: usize = 1_000_000;
 
-/// The properties of a client that only asks about topics. It has no group, so that it joins
-/// none.
+/// The properties of a client that only asks about topics and the group's offsets. It joins no
+/// group unless it subscribes.
 pub fn inspector(settings: &KafkaSettings) -> Result<ClientConfig, KafkaError> {
     let mut config = base(settings, 0);
+    config.set("group.id", &settings.group);
     pass_through(&mut config, &settings.consumer, "consumer")?;
     config.set("auto.offset.reset", "error");
     config.set("allow.auto.create.topics", "false");

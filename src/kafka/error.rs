@@ -90,6 +90,26 @@ pub enum KafkaError {
         /// The addresses.
         bootstrap: String,
     },
+    /// Partitions that can be neither read nor written for now.
+    #[error(
+        "{without} of {partitions} partitions have no leader, {role} topic {topic}: see that their brokers are up"
+    )]
+    Leaderless {
+        /// The topic.
+        topic: String,
+        /// `source`, `output` or `dead-letter`.
+        role: &'static str,
+        /// How many partitions have no leader.
+        without: usize,
+        /// How many partitions there are.
+        partitions: usize,
+    },
+    /// A pattern that no topic matches yet.
+    #[error("no topic matches the pattern, source {pattern}: create one or correct the pattern")]
+    UnmatchedPattern {
+        /// The pattern.
+        pattern: String,
+    },
     /// Records were deleted before they were read.
     #[error(
         "records were deleted before they were read, or the topic was made anew (offset {offset} is out of range, {low} to {high}), {topic} [{partition}]: set source.on_data_loss = \"continue\" to go on with what is left"

@@ -18,7 +18,6 @@ pub mod client;
 pub mod error;
 pub mod mock;
 pub mod offsets;
-pub mod probe;
 pub mod settings;
 pub mod sources;
 pub mod status;
@@ -26,6 +25,7 @@ pub mod topics;
 pub mod watchdog;
 
 mod assignment;
+mod cluster;
 mod commit;
 mod context;
 mod delivery;
@@ -75,7 +75,7 @@ pub fn run(
             "outputs, topics and workers do not match in number, the settings: give as many of each".to_owned(),
         ));
     }
-    let inspection = topics::inspect(&settings)?;
+    let inspection = topics::inspect(&settings)?.accepted()?;
     for (output, bytes) in core.outputs.iter_mut().zip(&inspection.output_bytes) {
         output.max_bytes = *bytes;
     }

@@ -1,42 +1,56 @@
-//! What is asked of the cluster before anything is read: whether it answers, whether the topics
-//! are there, and how large their records may be.
-
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
-use std::time::{Duration, Instant};
-
-use rdkafka::admin::{AdminClient, AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::metadata::{Metadata, MetadataBroker};
-use regex_lite::Regex;
+//! What is looked at before anything is read: whether the cluster answers, whether the topics
+//! are there, and how large their records may be. `run` ends at the first fatal finding, `check`
+//! tells them all.
 
 use super::client::{self, DEFAULT_MAX_MESSAGE_BYTES};
-use super::context::GroupContext;
+use super::cluster::{Cluster, Topic};
 use super::delivery::Limits;
 use super::error::KafkaError;
 use super::settings::KafkaSettings;
+use super::sources::Sources;
 
-/// How long one question may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// The role of a topic that is read.
+const SOURCE: &str = "source";
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// As it should be.
+    Fine(String),
+    /// Worth knowing, in one line; nothing need be done.
+    Notable(String),
+    /// Not as it should be, but it may mend itself: a run goes on.
+    Doubtful(KafkaError),
+    /// It keeps a run from working.
+    Fatal(KafkaError),
+}
 
 /// What was found out about a cluster and its topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
-    /// The source topics that are there, with their numbers of partitions.
-    pub sources: Vec<(String, usize)>,
-    /// Largest record that each output's topic takes, in bytes, in the order of the outputs.
+    /// What was found, in the order in which it was looked at.
+    pub findings: Vec<Finding>,
+    /// Largest record that each output's topic takes, in bytes, in the order of the outputs; the
+    /// brokers' own default where that is not known.
     pub output_bytes: Vec<usize>,
     /// Largest record that the dead-letter topic takes, in bytes.
     pub dead_letter_bytes: usize,
 }
 
 impl Inspection {
+    /// The first fatal finding as an error; what else is not as it should be is logged.
+    pub(super) fn accepted(self) -> Result<Self, KafkaError> {
+        for finding in &self.findings {
+            match finding {
+                Finding::Fine(line) => tracing::debug!("{line}"),
+                Finding::Notable(line) => tracing::warn!("{line}"),
+                Finding::Doubtful(error) => tracing::warn!("{error}"),
+                Finding::Fatal(error) => return Err(error.clone()),
+            }
+        }
+        Ok(self)
+    }
+
     /// The limits of the producer.
     pub(super) fn limits(&self) -> Limits {
         let topics = || self.output_bytes.iter().chain([&self.dead_letter_bytes]);
@@ -45,279 +59,204 @@ impl Inspection {
             batch_bytes: topics().copied().min().unwrap_or(DEFAULT_MAX_MESSAGE_BYTES),
         }
     }
+
+    fn add<T>(&mut self, found: Result<T, KafkaError>) -> Option<T> {
+        match found {
+            Ok(found) => Some(found),
+            Err(error) => {
+                self.findings.push(Finding::Fatal(error));
+                None
+            }
+        }
+    }
+
+    fn fine(&mut self, line: String) {
+        self.findings.push(Finding::Fine(line));
+    }
 }
 
-/// Asks the cluster about the topics, without joining the group. Takes about as long as
-/// `connect_timeout` at most.
+/// Looks at the cluster and the topics, without joining the group. Takes about as long as
+/// `connect_timeout` at most; an error is one of the settings, everything else is a finding.
 pub fn inspect(settings: &KafkaSettings) -> Result<Inspection, KafkaError> {
     client::check(settings)?;
-    let patterns = patterns(settings)?;
-    refuse_loops(settings, &patterns)?;
-    let config = client::inspector(settings)?;
-    let inspector = BaseConsumer::from_config_and_context(&config, GroupContext::default())
-        .map_err(|error| client::refused(&error, "consumer"))?;
-    let deadline = Instant::now() + settings.connect_timeout;
-    let broker = connect(&inspector, settings, deadline)?;
-    let mut sources = Vec::new();
-    for topic in settings.sources.iter().filter(|source| !is_pattern(source)) {
-        let partitions = partitions(&inspector, settings, topic, "source", deadline)?;
-        sources.push((topic.clone(), partitions));
-    }
-    for topic in &settings.outputs {
-        partitions(&inspector, settings, topic, "output", deadline)?;
-    }
-    let dead_letters = &settings.dead_letters;
-    partitions(&inspector, settings, dead_letters, "dead-letter", deadline)?;
-    if !patterns.is_empty() {
-        sources.extend(matching(&inspector, settings, &patterns, deadline)?);
-    }
-    let bytes = max_message_bytes(settings, broker)?;
-    let of = |topic: &str| {
-        let found = bytes.iter().find(|(name, _)| name == topic);
-        found.map_or(DEFAULT_MAX_MESSAGE_BYTES, |(_, bytes)| *bytes)
+    let sources = sources(settings)?;
+    let cluster = Cluster::new(settings)?;
+    let mut inspection = Inspection {
+        findings: Vec::new(),
+        output_bytes: vec![DEFAULT_MAX_MESSAGE_BYTES; settings.outputs.len()],
+        dead_letter_bytes: DEFAULT_MAX_MESSAGE_BYTES,
     };
-    Ok(Inspection {
-        sources,
-        output_bytes: settings.outputs.iter().map(|topic| of(topic)).collect(),
-        dead_letter_bytes: of(dead_letters),
-    })
+    let Some(brokers) = inspection.add(cluster.connect()) else {
+        return Ok(inspection);
+    };
+    inspection.fine(format!("connected, {}", count(brokers.len(), "broker")));
+    let read = look_at_sources(&cluster, &sources, &mut inspection);
+    look_at_group(&cluster, &read, &mut inspection);
+    let written = look_at_written(&cluster, settings, &mut inspection);
+    let broker = brokers.first().copied();
+    look_at_limits(&cluster, settings, &written, broker, &mut inspection)?;
+    Ok(inspection)
 }
 
-/// Whether a source is a pattern rather than a name.
-fn is_pattern(source: &str) -> bool {
-    source.starts_with('^')
-}
-
-/// The patterns among the sources.
-fn patterns(settings: &KafkaSettings) -> Result<Vec<(String, Regex)>, KafkaError> {
-    let patterns = settings.sources.iter().filter(|source| is_pattern(source));
-    patterns
-        .map(|pattern| match Regex::new(pattern) {
-            Ok(regex) => Ok((pattern.clone(), regex)),
-            Err(error) => Err(KafkaError::Settings(format!(
-                "the pattern is no regular expression ({error}), source {pattern}: correct it"
-            ))),
-        })
-        .collect()
-}
-
-/// Refuses sources that are also written to. It is checked again at each assignment, by the
-/// names of the topics themselves.
-fn refuse_loops(settings: &KafkaSettings, patterns: &[(String, Regex)]) -> Result<(), KafkaError> {
+/// The sources, none of which is also written to. That is checked again at each assignment, by
+/// the names of the topics themselves.
+fn sources(settings: &KafkaSettings) -> Result<Sources, KafkaError> {
+    let sources = Sources::new(&settings.sources)
+        .map_err(|invalid| KafkaError::Settings(invalid.to_string()))?;
     for topic in settings.written_topics() {
-        let by_name = settings.sources.iter().find(|source| *source == topic);
-        let by_pattern = patterns.iter().find(|(_, regex)| regex.is_match(topic));
-        if let Some(source) = by_name.or(by_pattern.map(|(pattern, _)| pattern)) {
+        if let Some(source) = sources.taking_in(topic) {
             return Err(KafkaError::Loop {
-                source_topic: source.clone(),
+                source_topic: source.to_owned(),
                 topic: topic.to_owned(),
             });
         }
     }
+    Ok(sources)
+}
+
+/// The topics that are read; to a pattern more may come.
+fn look_at_sources(
+    cluster: &Cluster<'_>,
+    sources: &Sources,
+    inspection: &mut Inspection,
+) -> Vec<Topic> {
+    let mut read = Vec::new();
+    for name in sources.names() {
+        let topic = inspection.add(cluster.topic(name, SOURCE));
+        read.extend(topic.inspect(|topic| look_at_topic(topic, SOURCE, inspection)));
+    }
+    if sources.patterns().is_empty() {
+        return read;
+    }
+    // One question for all, since there may be any number of them.
+    let mut topics = inspection.add(cluster.topics()).unwrap_or_default();
+    for (pattern, regex) in sources.patterns() {
+        let mut matched = false;
+        for (name, topic) in topics.iter_mut().filter(|(name, _)| regex.is_match(name)) {
+            matched = true;
+            let is_known = read.iter().any(|known: &Topic| known.name == *name);
+            if is_known {
+                continue;
+            }
+            let topic = topic
+                .take()
+                .or_else(|| inspection.add(cluster.topic(name, SOURCE)));
+            read.extend(topic.inspect(|topic| look_at_topic(topic, SOURCE, inspection)));
+        }
+        if !matched {
+            let pattern = pattern.clone();
+            let unmatched = KafkaError::UnmatchedPattern { pattern };
+            inspection.findings.push(Finding::Doubtful(unmatched));
+        }
+    }
+    read
+}
+
+/// The topics that are written to and are there, each once.
+fn look_at_written<'s>(
+    cluster: &Cluster<'_>,
+    settings: &'s KafkaSettings,
+    inspection: &mut Inspection,
+) -> Vec<&'s str> {
+    let mut written: Vec<&str> = Vec::new();
+    let outputs = settings.outputs.iter().map(|topic| (topic, "output"));
+    for (name, role) in outputs.chain([(&settings.dead_letters, "dead-letter")]) {
+        if written.contains(&name.as_str()) {
+            continue;
+        }
+        if let Some(topic) = inspection.add(cluster.topic(name, role)) {
+            look_at_topic(&topic, role, inspection);
+            written.push(name);
+        }
+    }
+    written
+}
+
+fn look_at_topic(topic: &Topic, role: &'static str, inspection: &mut Inspection) {
+    let (name, partitions) = (&topic.name, topic.partitions.len());
+    if topic.leaderless > 0 {
+        let leaderless = KafkaError::Leaderless {
+            topic: name.clone(),
+            role,
+            without: topic.leaderless,
+            partitions,
+        };
+        inspection.findings.push(Finding::Doubtful(leaderless));
+    } else {
+        inspection.fine(format!(
+            "topic {name} has {}",
+            count(partitions, "partition")
+        ));
+    }
+}
+
+/// How far the group has come; it is only read.
+fn look_at_group(cluster: &Cluster<'_>, read: &[Topic], inspection: &mut Inspection) {
+    let partitions = read.iter().map(|topic| topic.partitions.len()).sum();
+    if partitions == 0 {
+        return;
+    }
+    match cluster.committed(read) {
+        Ok(known) => inspection.fine(format!(
+            "the group has offsets of {known} of {}",
+            count(partitions, "partition")
+        )),
+        Err(error @ KafkaError::Unauthorized { .. }) => {
+            inspection.findings.push(Finding::Fatal(error));
+        }
+        // A coordinator that is just being found, for one.
+        Err(error) => inspection.findings.push(Finding::Doubtful(error)),
+    }
+}
+
+/// How large the records of the topics may be.
+fn look_at_limits(
+    cluster: &Cluster<'_>,
+    settings: &KafkaSettings,
+    written: &[&str],
+    broker: Option<i32>,
+    inspection: &mut Inspection,
+) -> Result<(), KafkaError> {
+    if written.is_empty() {
+        return Ok(());
+    }
+    let limits = cluster.max_message_bytes(written, broker)?;
+    let mut untold = Vec::new();
+    for topic in written {
+        let Some((_, bytes)) = limits.told.iter().find(|(name, _)| name == topic) else {
+            untold.push(*topic);
+            continue;
+        };
+        inspection.fine(format!(
+            "topic {topic} takes records of up to {bytes} bytes"
+        ));
+        let outputs = settings.outputs.iter().zip(&mut inspection.output_bytes);
+        for (_, output) in outputs.filter(|(output, _)| output == topic) {
+            *output = *bytes;
+        }
+        if settings.dead_letters == *topic {
+            inspection.dead_letter_bytes = *bytes;
+        }
+    }
+    if !untold.is_empty() {
+        inspection.findings.push(Finding::Notable(format!(
+            "max.message.bytes is not told ({}), {}: grant DescribeConfigs on them; {DEFAULT_MAX_MESSAGE_BYTES} is assumed",
+            limits.refused.as_deref().unwrap_or("the brokers leave it out"),
+            untold.join(", "),
+        )));
+    }
     Ok(())
 }
 
-/// Waits until a broker answers, and gives the id of one.
-fn connect(
-    inspector: &BaseConsumer<GroupContext>,
-    settings: &KafkaSettings,
-    deadline: Instant,
-) -> Result<Option<i32>, KafkaError> {
-    let bootstrap = settings.bootstrap.clone();
-    let mut reason = "no answer".to_owned();
-    loop {
-        let answer = inspector.fetch_metadata(Some(&settings.dead_letters), ANSWER_TIMEOUT / 4);
-        if let Ok(metadata) = answer {
-            return Ok(metadata.brokers().first().map(MetadataBroker::id));
-        }
-        // Errors are told while polling.
-        for _ in 0..16 {
-            drop(inspector.poll(Duration::ZERO));
-        }
-        if let Some((code, text)) = inspector.context().notes().take_error() {
-            if is_authentication(code) {
-                let reason = text;
-                return Err(KafkaError::Authentication { bootstrap, reason });
-            }
-            // "All brokers are down" comes again and again, and says nothing of the cause.
-            if code != RDKafkaErrorCode::AllBrokersDown {
-                reason = text;
-            }
-        }
-        if Instant::now() >= deadline {
-            let seconds = settings.connect_timeout.as_secs();
-            return Err(KafkaError::Unreachable {
-                bootstrap,
-                seconds,
-                reason,
-            });
-        }
-    }
-}
-
-fn is_authentication(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::Authentication
-            | RDKafkaErrorCode::SaslAuthenticationFailed
-            | RDKafkaErrorCode::UnsupportedSASLMechanism
-            | RDKafkaErrorCode::SSL
-    )
-}
-
-/// The number of partitions of a topic.
-fn partitions(
-    inspector: &BaseConsumer<GroupContext>,
-    settings: &KafkaSettings,
-    topic: &str,
-    role: &'static str,
-    deadline: Instant,
-) -> Result<usize, KafkaError> {
-    loop {
-        let code = match inspector.fetch_metadata(Some(topic), ANSWER_TIMEOUT) {
-            Ok(metadata) => match judge(&metadata, topic) {
-                Ok(partitions) => return Ok(partitions),
-                Err(code) => code,
-            },
-            Err(error) => error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
-        };
-        let bootstrap = settings.bootstrap.clone();
-        match code {
-            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
-                return Err(KafkaError::MissingTopic {
-                    topic: topic.to_owned(),
-                    role,
-                    bootstrap,
-                });
-            }
-            RDKafkaErrorCode::TopicAuthorizationFailed => {
-                return Err(KafkaError::Unauthorized {
-                    bootstrap,
-                    what: format!("{role} topic {topic} (DESCRIBE)"),
-                });
-            }
-            // A topic just made has no leader yet.
-            _ if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(200)),
-            _ => {
-                let what = format!("asking {bootstrap} about {role} topic {topic}");
-                let source = ClientError::MetadataFetch(code);
-                return Err(KafkaError::client(what, source));
-            }
-        }
-    }
-}
-
-fn judge(metadata: &Metadata, topic: &str) -> Result<usize, RDKafkaErrorCode> {
-    let mut topics = metadata.topics().iter();
-    let Some(found) = topics.find(|found| found.name() == topic) else {
-        return Err(RDKafkaErrorCode::UnknownTopicOrPartition);
-    };
-    match found.error() {
-        Some(error) => Err(error.into()),
-        None if found.partitions().is_empty() => Err(RDKafkaErrorCode::LeaderNotAvailable),
-        None => Ok(found.partitions().len()),
-    }
-}
-
-/// The topics that match a pattern now; more may come.
-fn matching(
-    inspector: &BaseConsumer<GroupContext>,
-    settings: &KafkaSettings,
-    patterns: &[(String, Regex)],
-    deadline: Instant,
-) -> Result<Vec<(String, usize)>, KafkaError> {
-    let timeout = deadline.saturating_duration_since(Instant::now());
-    let metadata = inspector
-        .fetch_metadata(None, timeout.max(ANSWER_TIMEOUT))
-        .map_err(|error| {
-            KafkaError::client(
-                format!("listing the topics of {}", settings.bootstrap),
-                error,
-            )
-        })?;
-    let mut found = Vec::new();
-    for (pattern, regex) in patterns {
-        let before = found.len();
-        for topic in metadata
-            .topics()
-            .iter()
-            .filter(|of| regex.is_match(of.name()))
-        {
-            found.push((topic.name().to_owned(), topic.partitions().len()));
-        }
-        if found.len() == before {
-            tracing::warn!(pattern, "no topic matches the source pattern yet");
-        }
-    }
-    Ok(found)
-}
-
-/// `max.message.bytes` of every topic that is written to, in bytes, where the brokers tell.
-///
-/// Any broker knows; without one named, librdkafka would ask the controller, and wait for it.
-fn max_message_bytes(
-    settings: &KafkaSettings,
-    broker: Option<i32>,
-) -> Result<Vec<(String, usize)>, KafkaError> {
-    let config = client::administrator(settings)?;
-    let admin: AdminClient<DefaultClientContext> =
-        AdminClient::from_config_and_context(&config, DefaultClientContext)
-            .map_err(|error| client::refused(&error, "producer"))?;
-    let topics: Vec<_> = settings
-        .written_topics()
-        .map(ResourceSpecifier::Topic)
-        .collect();
-    let options = AdminOptions::new()
-        .broker_id(broker)
-        .request_timeout(Some(ANSWER_TIMEOUT * 2))
-        .operation_timeout(Some(ANSWER_TIMEOUT * 2));
-    let answer = block_on(admin.describe_configs(&topics, &options));
-    let described = match answer {
-        Ok(described) => described,
-        Err(error) => {
-            tracing::debug!(%error, "max.message.bytes of the topics cannot be read, the brokers' default is taken");
-            return Ok(Vec::new());
-        }
-    };
-    let mut sizes = Vec::new();
-    for resource in described {
-        let Ok(resource) = resource else {
-            tracing::debug!(
-                "max.message.bytes of a topic cannot be read, the brokers' default is taken"
-            );
-            continue;
-        };
-        let value = resource
-            .get("max.message.bytes")
-            .and_then(|entry| entry.value.as_ref());
-        let bytes = value.and_then(|value| value.parse().ok());
-        if let (OwnedResourceSpecifier::Topic(name), Some(bytes)) = (&resource.specifier, bytes) {
-            sizes.push((name.clone(), bytes));
-        }
-    }
-    Ok(sizes)
-}
-
-/// Runs one future on this thread; rdkafka's own thread completes it.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
+fn count(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn settings(sources: &[&str]) -> KafkaSettings {
@@ -327,32 +266,31 @@ mod tests {
         settings
     }
 
-    fn check(sources: &[&str]) -> Result<(), KafkaError> {
-        let settings = settings(sources);
-        refuse_loops(&settings, &patterns(&settings)?)
+    fn inspection(findings: Vec<Finding>) -> Inspection {
+        Inspection {
+            findings,
+            output_bytes: vec![5_000_000, 200_000],
+            dead_letter_bytes: 1_000_000,
+        }
     }
 
     #[test]
     fn a_source_that_is_written_to_is_refused_by_name_and_by_pattern() {
-        assert_eq!(check(&["in", "other"]), Ok(()));
-        assert_eq!(check(&["^in$"]), Ok(()));
-        for sources in [&["other", "in.dead"][..], &["^in"], &["^in\\.l.*"]] {
-            let error = check(sources).unwrap_err();
+        for accepted in [&["in", "other"][..], &["^in$"]] {
+            assert!(sources(&settings(accepted)).is_ok());
+        }
+        for refused in [&["other", "in.dead"][..], &["^in"], &["^in\\.l.*"]] {
+            let error = sources(&settings(refused)).unwrap_err();
             assert!(matches!(error, KafkaError::Loop { .. }), "{error}");
             assert!(error.is_configuration());
         }
-        let error = check(&["^(in"]).unwrap_err();
+        let error = sources(&settings(&["^(in"])).unwrap_err();
         assert!(error.to_string().contains("^(in"), "{error}");
     }
 
     #[test]
     fn batches_fit_the_smallest_topic_and_records_the_largest() {
-        let inspection = Inspection {
-            sources: Vec::new(),
-            output_bytes: vec![5_000_000, 200_000],
-            dead_letter_bytes: 1_000_000,
-        };
-        let limits = inspection.limits();
+        let limits = inspection(Vec::new()).limits();
         assert_eq!(
             (limits.record_bytes, limits.batch_bytes),
             (5_000_000, 200_000)
@@ -360,30 +298,27 @@ mod tests {
     }
 
     #[test]
+    fn a_run_ends_at_the_first_fatal_finding_and_goes_on_with_doubts() {
+        let pattern = "^raw".to_owned();
+        let doubt = Finding::Doubtful(KafkaError::UnmatchedPattern { pattern });
+        let fatal = |id: &str| KafkaError::Fenced { id: id.to_owned() };
+        let doubtful = inspection(vec![Finding::Fine(String::new()), doubt.clone()]);
+        assert_eq!(doubtful.clone().accepted(), Ok(doubtful));
+        let (first, second) = (Finding::Fatal(fatal("a")), Finding::Fatal(fatal("b")));
+        let failed = inspection(vec![doubt, first, second]);
+        assert_eq!(failed.accepted(), Err(fatal("a")));
+    }
+
+    #[test]
     fn a_broker_that_is_not_there_is_one_line_that_names_it() {
         let mut settings = settings(&["in"]);
         settings.connect_timeout = Duration::from_millis(300);
-        let error = inspect(&settings).unwrap_err();
+        let error = inspect(&settings).unwrap().accepted().unwrap_err();
         assert!(matches!(error, KafkaError::Unreachable { .. }), "{error}");
         let text = error.to_string();
         assert!(
             text.contains("127.0.0.1:9") && text.contains("refused") && !text.contains('\n'),
             "{text}"
         );
-    }
-
-    #[test]
-    fn a_future_that_is_completed_by_another_thread_is_waited_for() {
-        let mut polls = 0;
-        let future = std::future::poll_fn(|context| {
-            polls += 1;
-            if polls == 2 {
-                return Poll::Ready(7);
-            }
-            let waker = context.waker().clone();
-            std::thread::spawn(move || waker.wake());
-            Poll::Pending
-        });
-        assert_eq!(block_on(future), 7);
     }
 }
