@@ -10,7 +10,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::metadata::{MetadataBroker, MetadataTopic};
+use rdkafka::metadata::{MetadataBroker, MetadataPartition, MetadataTopic};
 use rdkafka::{Offset, topic_partition_list::TopicPartitionListElem};
 
 use super::client;
@@ -47,6 +47,23 @@ pub(super) struct Topic {
     pub(super) leaderless: usize,
 }
 
+/// What the brokers tell of `max.message.bytes`.
+pub(super) struct MaxMessageBytes {
+    /// The topics of which they tell it, in bytes.
+    pub(super) told: Vec<(String, usize)>,
+    /// Why they do not tell it of others, where they say why.
+    pub(super) refused: Option<String>,
+}
+
+impl MaxMessageBytes {
+    fn refused(why: &dyn ToString) -> Self {
+        Self {
+            told: Vec::new(),
+            refused: Some(why.to_string()),
+        }
+    }
+}
+
 impl Topic {
     fn judge(found: &MetadataTopic) -> Result<Self, RDKafkaErrorCode> {
         let partitions = found.partitions();
@@ -55,7 +72,7 @@ impl Topic {
             None if partitions.is_empty() => Err(RDKafkaErrorCode::LeaderNotAvailable),
             None => Ok(Self {
                 name: found.name().to_owned(),
-                partitions: partitions.iter().map(|partition| partition.id()).collect(),
+                partitions: partitions.iter().map(MetadataPartition::id).collect(),
                 leaderless: partitions.iter().filter(|of| of.leader() < 0).count(),
             }),
         }
@@ -193,8 +210,7 @@ impl<'s> Cluster<'s> {
         Ok(committed.elements().iter().filter(|of| known(of)).count())
     }
 
-    /// `max.message.bytes` of those of these topics of which the brokers tell it, by name, and why
-    /// they do not tell it of others.
+    /// What the brokers tell of `max.message.bytes` of these topics.
     ///
     /// `broker` is any of them, since any knows: without one named, librdkafka would ask the
     /// controller, and wait for it.
@@ -202,7 +218,7 @@ impl<'s> Cluster<'s> {
         &self,
         topics: &[&str],
         broker: Option<i32>,
-    ) -> Result<(Vec<(String, usize)>, Option<String>), KafkaError> {
+    ) -> Result<MaxMessageBytes, KafkaError> {
         let config = client::administrator(self.settings)?;
         let admin: AdminClient<DefaultClientContext> =
             AdminClient::from_config_and_context(&config, DefaultClientContext)
@@ -221,7 +237,7 @@ impl<'s> Cluster<'s> {
             .build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
-            Err(error) => return Ok((Vec::new(), Some(error.to_string()))),
+            Err(error) => return Ok(MaxMessageBytes::refused(&error)),
         };
         let answer = admin.describe_configs(&resources, &options);
         let answer = async { tokio::time::timeout(timeout, answer).await };
@@ -229,11 +245,11 @@ impl<'s> Cluster<'s> {
             Ok(Ok(described)) => {
                 let refused = described.iter().find_map(|of| of.as_ref().err());
                 let refused = refused.map(ToString::to_string);
-                let told = described.into_iter().flatten();
-                (told.filter_map(|of| limit(&of)).collect(), refused)
+                let told = described.iter().flatten().filter_map(limit).collect();
+                MaxMessageBytes { told, refused }
             }
-            Ok(Err(error)) => (Vec::new(), Some(error.to_string())),
-            Err(_) => (Vec::new(), Some("no answer in time".to_owned())),
+            Ok(Err(error)) => MaxMessageBytes::refused(&error),
+            Err(_) => MaxMessageBytes::refused(&"no answer in time"),
         })
     }
 }

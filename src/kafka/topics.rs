@@ -220,24 +220,30 @@ fn look_at_limits(
     if written.is_empty() {
         return Ok(());
     }
-    let (told, refused) = cluster.max_message_bytes(written, broker)?;
+    let limits = cluster.max_message_bytes(written, broker)?;
+    let mut untold = Vec::new();
     for topic in written {
-        match told.iter().find(|(name, _)| name == topic) {
-            Some((_, bytes)) => {
-                inspection.fine(format!("topic {topic} takes records of up to {bytes} bytes"));
-                let outputs = settings.outputs.iter().zip(&mut inspection.output_bytes);
-                for (_, output) in outputs.filter(|(output, _)| output == topic) {
-                    *output = *bytes;
-                }
-                if settings.dead_letters == *topic {
-                    inspection.dead_letter_bytes = *bytes;
-                }
-            }
-            None => inspection.findings.push(Finding::Notable(format!(
-                "max.message.bytes is not told ({}), topic {topic}: {DEFAULT_MAX_MESSAGE_BYTES} is assumed; grant DescribeConfigs on it if it differs",
-                refused.as_deref().unwrap_or("the brokers leave it out"),
-            ))),
+        let Some((_, bytes)) = limits.told.iter().find(|(name, _)| name == topic) else {
+            untold.push(*topic);
+            continue;
+        };
+        inspection.fine(format!(
+            "topic {topic} takes records of up to {bytes} bytes"
+        ));
+        let outputs = settings.outputs.iter().zip(&mut inspection.output_bytes);
+        for (_, output) in outputs.filter(|(output, _)| output == topic) {
+            *output = *bytes;
         }
+        if settings.dead_letters == *topic {
+            inspection.dead_letter_bytes = *bytes;
+        }
+    }
+    if !untold.is_empty() {
+        inspection.findings.push(Finding::Notable(format!(
+            "max.message.bytes is not told ({}), {}: grant DescribeConfigs on them; {DEFAULT_MAX_MESSAGE_BYTES} is assumed",
+            limits.refused.as_deref().unwrap_or("the brokers leave it out"),
+            untold.join(", "),
+        )));
     }
     Ok(())
 }
