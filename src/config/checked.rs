@@ -7,7 +7,7 @@ use crate::pipeline::code::Warnings;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Limits, SourceFormat};
 
-use crate::kafka::settings::{BrakeSettings, CommitSettings, GroupProtocol, OnDataLoss};
+use crate::kafka::settings::{BrakeSettings, CommitSettings, GroupProtocol, Guarantee, OnDataLoss};
 
 use super::kafka::Properties;
 
@@ -15,7 +15,7 @@ use super::kafka::Properties;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// What holds after a crash.
-    pub delivery: Delivery,
+    pub delivery: Guarantee,
     /// Worker threads, at least one.
     pub workers: usize,
     /// Name of this process, where one was given.
@@ -42,13 +42,6 @@ pub struct Config {
     pub http_listen: Option<SocketAddr>,
     /// How to log.
     pub log: Log,
-}
-
-/// What holds after a crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// No event is lost; some may come again.
-    AtLeastOnce,
 }
 
 /// The connection to Kafka.

@@ -29,6 +29,7 @@ impl Config {
             producer: with(defaults.producer.clone(), &self.kafka.producer),
             sources: self.source.topics.clone(),
             instance,
+            guarantee: self.delivery,
             workers: self.workers,
             group_protocol: self.kafka.group_protocol,
             static_membership: self.kafka.static_membership,

@@ -181,6 +181,11 @@ impl Delivery {
         self.in_flight_bytes >= self.max_in_flight_bytes
     }
 
+    /// The producer, for what is transactional.
+    pub(super) fn producer(&self) -> &BaseProducer<DeliveryContext> {
+        &self.producer
+    }
+
     /// The notes on this client.
     pub(super) fn notes(&self) -> &ClientNotes {
         self.producer.context().notes()

@@ -214,6 +214,14 @@ impl OffsetTracker {
         starts.into_iter().map(|(start, _)| start).collect()
     }
 
+    /// Forgets all that is not committed: every partition starts again at its committed offset.
+    pub fn rewind_to_committed(&mut self) {
+        let starts: Vec<_> = self.slots().map(|slot| slot.at(slot.committed)).collect();
+        for start in starts {
+            self.assign(&start.topic, start.partition, start.offset);
+        }
+    }
+
     /// Takes up an input and holds it open. Nothing where the partition is not owned or the
     /// offset was already taken up.
     pub fn begin(
