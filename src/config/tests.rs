@@ -424,7 +424,7 @@ fn an_error_says_what_where_and_what_to_do() {
         [commit]\ninterval = "2h"
             commit.interval cannot be "2h", netsieve.toml:2, give a duration, 1ms to 1m
         [commit]\ninterval = "10s"
-            commit.interval "10s" is too long for delivery "exactly_once", netsieve.toml:2, give at most 5s
+            commit.interval is too long for delivery "exactly_once", netsieve.toml:2, give at most 5s
         [validate]\nreject = ["expird"]
             validate.reject cannot be "expird", netsieve.toml:2, did you mean expired?
         [validate]\nmax_message_bytes = "16 Mib"

@@ -21,10 +21,11 @@ pub(super) struct Pace {
 impl Pace {
     /// A pace that starts now.
     pub(super) fn new(settings: CommitSettings) -> Self {
+        let now = Instant::now();
         Self {
             settings,
-            last: Instant::now(),
-            begun: Instant::now(),
+            last: now,
+            begun: now,
             messages: 0,
             bytes: 0,
         }
@@ -104,5 +105,22 @@ mod tests {
             pace.handed_on(0);
         }
         assert!(pace.is_due(soon), "records");
+    }
+
+    #[test]
+    fn a_transaction_has_an_interval_of_its_own_and_is_never_hurried() {
+        let mut pace = Pace::new(CommitSettings {
+            interval: Duration::from_millis(100),
+            max_records: 1_000,
+            max_bytes: 1_000,
+        });
+        let start = pace.last;
+        let late = start + Duration::from_secs(1);
+        pace.begun(late);
+        assert!(!pace.is_due(late), "it was just begun");
+        assert!(pace.may_be_early(late), "the last commit is long ago");
+        assert!(pace.is_due(late + Duration::from_millis(100)));
+        pace.asked(late);
+        assert!(!pace.may_be_early(late + LEAST_INTERVAL / 2));
     }
 }

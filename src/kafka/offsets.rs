@@ -391,6 +391,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_done_and_not_committed_is_forgotten_by_going_back_to_what_is() {
+        let mut tracker = OffsetTracker::default();
+        tracker.assign("t", 0, 10);
+        let first = tracker.begin("t", 0, 10, None).unwrap();
+        tracker.release(first);
+        tracker.confirmed("t", 0, 11);
+        let second = tracker.begin("t", 0, 11, None).unwrap();
+        tracker.release(second);
+        assert_eq!(tracker.find("t", 0).unwrap().position(), 12);
+        tracker.rewind_to_committed();
+        let slot = tracker.find("t", 0).unwrap();
+        assert_eq!((slot.position(), slot.next().offset), (11, 11));
+        assert!(!tracker.owns(second));
+        assert!(tracker.take_commits().is_empty());
+        assert!(tracker.begin("t", 0, 11, None).is_some());
+    }
+
+    #[test]
     fn a_ticket_survives_the_journey_through_an_integer() {
         for (assignment, sequence) in [(0, 0), (1, u32::MAX), (u32::MAX, 7)] {
             let ticket = Ticket {

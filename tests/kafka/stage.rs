@@ -124,7 +124,9 @@ listen = "off"
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.bootstrap)
-            .set("group.id", &self.name);
+            .set("group.id", &self.name)
+            // Does not wait for a transaction that is under way.
+            .set("isolation.level", "read_uncommitted");
         let client: BaseConsumer = config.create().unwrap();
         let mut all = TopicPartitionList::new();
         all.add_partition_range(&self.name, 0, SOURCE_PARTITIONS - 1);
