@@ -267,18 +267,21 @@ impl Failure {
         )
     }
 
-    /// Whether it tells nothing: we took the record back ourselves.
-    fn is_purge(&self) -> bool {
+    /// Whether it only follows from another: we took the record back ourselves, or the
+    /// transaction had failed before.
+    pub(super) fn is_consequence(&self) -> bool {
         matches!(
             self.code,
-            RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight
+            RDKafkaErrorCode::PurgeQueue
+                | RDKafkaErrorCode::PurgeInflight
+                | RDKafkaErrorCode::State
         )
     }
 
     /// Of two failures the one that says more.
     pub(super) fn or_worse(self, other: Self) -> Self {
         let larger = other.is_too_large() && (!self.is_too_large() || other.bytes > self.bytes);
-        if larger || (self.is_purge() && !other.is_purge()) {
+        if larger || (self.is_consequence() && !other.is_consequence()) {
             other
         } else {
             self
@@ -342,6 +345,8 @@ mod tests {
         assert_eq!(worst.reduce(Failure::or_worse), Some(large.clone()));
         assert_eq!(large.clone().or_worse(timed_out.clone()), large);
         assert_eq!(purged.or_worse(timed_out.clone()), timed_out);
+        let after_another = failure(RDKafkaErrorCode::State, 1_000);
+        assert_eq!(after_another.or_worse(small.clone()), small);
     }
 
     #[test]

@@ -600,25 +600,28 @@ impl Member {
     }
 
     /// Takes back what is not delivered, waiting up to `limit` for what is on its way.
-    pub(super) fn take_back(&mut self, limit: Duration) {
-        let mut ignored = None;
+    /// Gives the failure among them that says most.
+    pub(super) fn take_back(&mut self, limit: Duration) -> Option<Failure> {
+        let mut failure = None;
         let (tracker, acknowledged) = (&mut self.tracker, &mut self.acknowledged);
         self.delivery.take_back(limit, |reports| {
-            absorb(reports, tracker, acknowledged, &mut ignored);
+            absorb(reports, tracker, acknowledged, &mut failure);
         });
         self.settle_at_once();
+        failure.filter(|failure| !failure.is_consequence())
     }
 
-    /// Undoes what is not done for good, so that it is read again.
-    pub(super) fn undo(&mut self, limit: Duration) -> Result<(), Trouble> {
+    /// Undoes what is not done for good, so that it is read again. Gives what failed meanwhile:
+    /// where a transaction failed, that is where the cause is told.
+    pub(super) fn undo(&mut self, limit: Duration) -> Result<Option<Failure>, Trouble> {
         self.is_handing_on = false;
         if self.is_transactional() {
             return self.abort();
         }
-        self.take_back(limit);
+        let failure = self.take_back(limit);
         self.tracker.rewind();
         self.commit(CommitMode::Async);
-        Ok(())
+        Ok(failure)
     }
 
     /// Makes the producer anew, with these limits.

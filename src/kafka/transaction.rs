@@ -16,6 +16,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer;
 
+use super::context::Failure;
 use super::error::KafkaError;
 use super::member::{Member, Trouble, list};
 use super::native::{self, NotSent, TransactionError};
@@ -202,16 +203,18 @@ impl Member {
 
     /// Undoes what the transaction holds, and goes back to what is committed: what was read since
     /// then must be read again.
-    pub(super) fn abort(&mut self) -> Result<(), Trouble> {
-        self.take_back(Duration::ZERO);
+    ///
+    /// Gives the failed delivery that says most of the cause.
+    pub(super) fn abort(&mut self) -> Result<Option<Failure>, Trouble> {
+        let mut failure = self.take_back(Duration::ZERO);
         let deadline = Instant::now() + PURGE_PATIENCE;
         while self.delivery.in_flight() > 0 {
             if Instant::now() > deadline {
                 let reason = "what is in flight cannot be taken back";
                 return Err(Trouble::Rejoin(reason.to_owned()));
             }
-            self.take_back(Duration::ZERO);
-            self.delivery.serve(STEP);
+            let more = self.take_back(STEP);
+            failure = failure.into_iter().chain(more).reduce(Failure::or_worse);
         }
         if self.transaction.is_open {
             self.insist("aborting the transaction", |member| {
@@ -224,7 +227,7 @@ impl Member {
         self.acknowledged.forget();
         self.pace.asked(Instant::now());
         self.tracker.rewind_to_committed();
-        Ok(())
+        Ok(failure)
     }
 
     /// Aborts what is open, as far as the time goes: the next owner of the transactional id would

@@ -55,6 +55,17 @@ enum Setback {
     Abort(String),
 }
 
+impl Setback {
+    /// The cause, where a failure is known that says more.
+    fn or_cause(self, failure: Option<Failure>) -> Self {
+        match (self, failure) {
+            (Self::Delivery(known), Some(failure)) => Self::Delivery(known.or_worse(failure)),
+            (Self::Abort(_), Some(failure)) => Self::Delivery(failure),
+            (setback, None) => setback,
+        }
+    }
+}
+
 /// Whether a worker goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
@@ -244,7 +255,7 @@ impl Worker {
             metrics::counter!(names::DELIVERY_FAILURES, "topic" => topic.clone()).increment(1);
         }
         self.member.pause()?;
-        self.member.undo(TAKE_BACK)?;
+        let setback = setback.or_cause(self.member.undo(TAKE_BACK)?);
         // An aborted transaction leaves the producer as good as new.
         let mut renew = !self.member.is_transactional();
         match setback {

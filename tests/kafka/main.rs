@@ -96,6 +96,40 @@ fn kill_and_restart(stage: &Stage, delivery: &str, settings: &[&str], kills: usi
 
 #[test]
 #[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
+fn topics_that_take_less_than_was_thought_lose_nothing() {
+    let mut stage = Stage::new("limits");
+    stage.feed(10);
+    let process = Process::start(&stage.config("exactly_once"), "a", &[]);
+    stage.wait_for_all();
+    // Any event fits, and a batch of them does not.
+    stage.limit_bytes(16 << 10);
+    stage.feed(MESSAGES / 2);
+    stage.wait_for_all();
+    assert!(process.log().contains("trying smaller ones"));
+    process.stop();
+    stage.check(Promise::ExactlyOnce);
+}
+
+#[test]
+#[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
+fn brokers_that_do_not_answer_for_longer_than_a_transaction_lasts_lose_nothing() {
+    let mut stage = Stage::alone("outage");
+    stage.feed(MESSAGES);
+    let config = stage.config("exactly_once");
+    let process = Process::start(&config, "a", &["commit.max_records=20"]);
+    for order in ["stop", "kill"] {
+        stage.wait_for(stage.committed() + 100);
+        stage.all_brokers(order);
+        std::thread::sleep(Duration::from_secs(15));
+        stage.all_brokers(if order == "stop" { "cont" } else { "start" });
+    }
+    stage.wait_for_all();
+    process.stop();
+    stage.check(Promise::ExactlyOnce);
+}
+
+#[test]
+#[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
 fn who_was_frozen_and_given_up_adds_nothing() {
     let mut stage = Stage::new("zombie");
     stage.feed(MESSAGES / 2);

@@ -1,6 +1,8 @@
 //! Topics of their own for one test on the real cluster, the load that goes in, and what comes
 //! out, as a reader of committed records sees it.
 
+use std::process::Command;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use netsieve::generate::{ExpectedEvent, Generator, Options, SEQUENCE_HEADER};
@@ -26,8 +28,13 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// Longest time that anything here is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Who takes the brokers down has the cluster alone.
+static CLUSTER: RwLock<()> = RwLock::new(());
+
 /// One test's part of the cluster.
 pub(crate) struct Stage {
+    _alone: Option<RwLockWriteGuard<'static, ()>>,
+    _beside: Option<RwLockReadGuard<'static, ()>>,
     pub(crate) bootstrap: String,
     /// Name of the source topic and of the group; the other topics' names begin with it.
     pub(crate) name: String,
@@ -38,8 +45,25 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Makes the topics.
+    /// Makes the topics, beside those of other tests.
     pub(crate) fn new(test: &str) -> Self {
+        let beside = CLUSTER.read().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            _beside: Some(beside),
+            ..Self::open(test)
+        }
+    }
+
+    /// Makes the topics when no other test is at work, and keeps it so.
+    pub(crate) fn alone(test: &str) -> Self {
+        let alone = CLUSTER.write().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            _alone: Some(alone),
+            ..Self::open(test)
+        }
+    }
+
+    fn open(test: &str) -> Self {
         let bootstrap = std::env::var("NETSIEVE_KAFKA_BOOTSTRAP")
             .expect("a cluster: ./with-kafka cargo test --test kafka -- --include-ignored");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -56,6 +80,8 @@ impl Stage {
             ..Options::default()
         };
         Self {
+            _alone: None,
+            _beside: None,
             producer: config.create().unwrap(),
             bootstrap,
             name,
@@ -162,6 +188,25 @@ listen = "off"
     pub(crate) fn wait_for_all(&self) {
         self.wait_for(self.sent);
         assert_eq!(self.committed(), self.sent);
+    }
+
+    /// Sets the largest batch that the topics which are written to take.
+    pub(crate) fn limit_bytes(&self, bytes: usize) {
+        for (_, topic, _) in WRITTEN {
+            let mut command = Command::new("kafka-configs");
+            command.args(["--alter", "--entity-type", "topics"]);
+            command.args(["--entity-name", &format!("{}.{topic}", self.name)]);
+            command.args(["--add-config", &format!("max.message.bytes={bytes}")]);
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        }
+    }
+
+    /// Does something to all brokers.
+    pub(crate) fn all_brokers(&self, order: &str) {
+        let control = std::env::var("NETSIEVE_KAFKA_CTL").unwrap();
+        let output = Command::new(control).args([order, "all"]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
     }
 
     /// Compares what came out with what must have.
