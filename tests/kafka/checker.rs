@@ -121,8 +121,8 @@ pub(crate) fn differences(due: &Due, came: &[Came], promise: Promise) -> Vec<Str
             differences.push(format!("{origin:?} is out of order, after {before:?}"));
         }
     }
-    let lost = due.keys().filter(|origin| !seen.contains_key(origin));
-    differences.extend(lost.map(|origin| format!("{origin:?} is lost")));
+    let missing = due.keys().filter(|origin| !seen.contains_key(origin));
+    differences.extend(missing.map(|origin| format!("{origin:?} is lost")));
     differences
 }
 

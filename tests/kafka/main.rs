@@ -4,6 +4,7 @@ mod checker;
 mod process;
 mod stage;
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use checker::Promise;
@@ -88,7 +89,8 @@ fn kill_and_restart(stage: &Stage, delivery: &str, settings: &[&str], kills: usi
         let (since, before) = (Instant::now(), stage.committed());
         process = start();
         stage.wait_for(before + 1);
-        eprintln!("{}: went on after {:?}", stage.name, since.elapsed());
+        let (test, seconds) = (&stage.name, since.elapsed().as_secs_f64());
+        let _ = writeln!(std::io::stderr(), "{test}: went on after {seconds:.1} s");
     }
     stage.wait_for_all();
     process.stop();

@@ -33,8 +33,9 @@ static CLUSTER: RwLock<()> = RwLock::new(());
 
 /// One test's part of the cluster.
 pub(crate) struct Stage {
-    _alone: Option<RwLockWriteGuard<'static, ()>>,
-    _beside: Option<RwLockReadGuard<'static, ()>>,
+    alone: Option<RwLockWriteGuard<'static, ()>>,
+    #[expect(dead_code, reason = "it is only held")]
+    beside: Option<RwLockReadGuard<'static, ()>>,
     pub(crate) bootstrap: String,
     /// Name of the source topic and of the group; the other topics' names begin with it.
     pub(crate) name: String,
@@ -49,7 +50,7 @@ impl Stage {
     pub(crate) fn new(test: &str) -> Self {
         let beside = CLUSTER.read().unwrap_or_else(PoisonError::into_inner);
         Self {
-            _beside: Some(beside),
+            beside: Some(beside),
             ..Self::open(test)
         }
     }
@@ -58,7 +59,7 @@ impl Stage {
     pub(crate) fn alone(test: &str) -> Self {
         let alone = CLUSTER.write().unwrap_or_else(PoisonError::into_inner);
         Self {
-            _alone: Some(alone),
+            alone: Some(alone),
             ..Self::open(test)
         }
     }
@@ -80,8 +81,8 @@ impl Stage {
             ..Options::default()
         };
         Self {
-            _alone: None,
-            _beside: None,
+            alone: None,
+            beside: None,
             producer: config.create().unwrap(),
             bootstrap,
             name,
@@ -202,8 +203,9 @@ listen = "off"
         }
     }
 
-    /// Does something to all brokers.
+    /// Does something to all brokers; only for who has the cluster alone.
     pub(crate) fn all_brokers(&self, order: &str) {
+        assert!(self.alone.is_some());
         let control = std::env::var("NETSIEVE_KAFKA_CTL").unwrap();
         let output = Command::new(control).args([order, "all"]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
