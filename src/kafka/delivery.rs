@@ -123,11 +123,17 @@ impl Delivery {
         }
     }
 
-    /// Serves what librdkafka has to tell, waiting up to `timeout` for it, and gives the reports
-    /// since the last call.
+    /// Serves what librdkafka has to tell, and gives the reports since the last call. Where there
+    /// are none it looks again after `timeout`.
     pub(super) fn serve(&mut self, timeout: Duration) -> &Reports {
-        self.producer.poll(timeout);
+        self.producer.poll(Duration::ZERO);
         self.producer.context().swap_reports(&mut self.reports);
+        if self.reports.records == 0 && !timeout.is_zero() {
+            // rust-rdkafka's own wait spins through what is less than a millisecond.
+            std::thread::sleep(timeout);
+            self.producer.poll(Duration::ZERO);
+            self.producer.context().swap_reports(&mut self.reports);
+        }
         let cost = self.reports.bytes + self.reports.records * RECORD_OVERHEAD_BYTES;
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(cost);
         if self.reports.failure.is_none() {

@@ -36,6 +36,10 @@ const PURGE_PATIENCE: Duration = Duration::from_secs(10);
 /// A source that is silent for so long is taken to be at its end, whatever the offsets say: the
 /// markers of transactions fill offsets too.
 const QUIET: Duration = Duration::from_millis(10);
+/// How often it is looked whether there is more to read.
+const LOOK: Duration = Duration::from_millis(1);
+/// Shortest wait for a message.
+const SHORTEST_POLL: Duration = Duration::from_millis(3);
 /// How long a lapse into trouble may take before it shows in the worker's state.
 const PATIENCE: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(1);
@@ -56,12 +60,25 @@ enum Remedy {
 }
 
 /// What a transaction of a worker is about.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Transaction {
     is_open: bool,
     last_message: Option<Instant>,
+    /// When it is looked again whether there is more to read.
+    next_look: Instant,
     /// Messages whose offsets were committed.
     committed: u64,
+}
+
+impl Default for Transaction {
+    fn default() -> Self {
+        Self {
+            is_open: false,
+            last_message: None,
+            next_look: Instant::now(),
+            committed: 0,
+        }
+    }
 }
 
 impl Transaction {
@@ -170,7 +187,11 @@ impl Member {
     /// Ends the transaction early when there is nothing more to read for now.
     pub(super) fn commit_at_end(&mut self) -> Result<(), Trouble> {
         let now = Instant::now();
-        if !self.transaction.is_open || !self.pace.may_be_early(now) {
+        if !self.transaction.is_open || now < self.transaction.next_look {
+            return Ok(());
+        }
+        self.transaction.next_look = now + LOOK;
+        if !self.pace.may_be_early(now) {
             return Ok(());
         }
         let last = self.transaction.last_message;
@@ -198,7 +219,7 @@ impl Member {
         } else {
             self.pace.remaining(now)
         };
-        remaining.clamp(STEP, longest)
+        remaining.clamp(SHORTEST_POLL, longest)
     }
 
     /// Undoes what the transaction holds, and goes back to what is committed: what was read since

@@ -165,11 +165,12 @@ impl Worker {
         }
         let consumer = Arc::clone(&self.member.consumer);
         match consumer.poll(self.member.poll_timeout(now, TICK)) {
-            None => self.member.commit_at_end()?,
+            None => {}
             Some(Ok(message)) => self.take(&message)?,
             Some(Err(error)) => self.member.on_error(&error)?,
         }
         self.member.answer()?;
+        self.member.commit_at_end()?;
         Ok(Flow::Go)
     }
 
