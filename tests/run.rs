@@ -41,6 +41,8 @@ impl Running {
     fn start(cluster: &EmbeddedCluster, http: SocketAddr) -> Self {
         let mut command = netsieve(cluster, "run");
         command.args(["--set", &format!("http.listen={http}")]);
+        // The embedded broker shows what a transaction has aborted.
+        command.args(["--set", "delivery=at_least_once"]);
         Self(command.stderr(Stdio::piped()).spawn().unwrap())
     }
 

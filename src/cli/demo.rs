@@ -104,7 +104,11 @@ fn load(bootstrap: Option<String>) -> Result<Config, CliError> {
         flags: bootstrap.into_iter().collect(),
         // An embedded broker answers an empty fetch only when its wait is over, whatever comes
         // meanwhile; a real one answers at once.
-        set: vec!["kafka.consumer.fetch.wait.max.ms=5".to_owned()],
+        set: vec![
+            "kafka.consumer.fetch.wait.max.ms=5".to_owned(),
+            // It takes no part in transactions either: it shows what was aborted.
+            "delivery=at_least_once".to_owned(),
+        ],
         ..Sources::default()
     };
     Ok(config::load(&sources)?.config)

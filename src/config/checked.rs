@@ -9,7 +9,8 @@ use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Limits, SourceFormat};
 
 use crate::kafka::settings::{
-    BrakeSettings, CommitSettings, DeliverySettings, GroupProtocol, MemorySettings, OnDataLoss,
+    BrakeSettings, CommitSettings, DeliverySettings, GroupProtocol, Guarantee, MemorySettings,
+    OnDataLoss,
 };
 
 use super::kafka::Properties;
@@ -18,7 +19,7 @@ use super::kafka::Properties;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// What holds after a crash.
-    pub delivery: Delivery,
+    pub delivery: Guarantee,
     /// Worker threads, at least one.
     pub workers: usize,
     /// Name of this process, where one was given.
@@ -51,13 +52,6 @@ pub struct Config {
     pub http_listen: Option<SocketAddr>,
     /// How to log.
     pub log: Log,
-}
-
-/// What holds after a crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// No event is lost; some may come again.
-    AtLeastOnce,
 }
 
 /// The connection to Kafka.

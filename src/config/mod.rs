@@ -18,7 +18,7 @@ mod properties;
 mod sections;
 mod value;
 
-pub use checked::{Config, Delivery, Kafka, Log, LogFormat, Output, Source, Validate};
+pub use checked::{Config, Kafka, Log, LogFormat, Output, Source, Validate};
 pub use environment::Environment;
 pub use error::{ConfigError, Origin};
 pub use kafka::{Properties, Property};

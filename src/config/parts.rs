@@ -28,6 +28,7 @@ impl Config {
             producer: exposed(&self.kafka.producer),
             sources: self.source.topics.clone(),
             instance,
+            guarantee: self.delivery,
             workers: self.workers,
             group_protocol: self.kafka.group_protocol,
             static_membership: self.kafka.static_membership,

@@ -1,15 +1,17 @@
 //! Section by section, from settings to the checked configuration.
 
+use std::time::Duration;
+
 use crate::kafka::settings::{
-    BrakeAction, BrakeSettings, CommitSettings, DeliverySettings, GroupProtocol, MemorySettings,
-    OnDataLoss,
+    BrakeAction, BrakeSettings, CommitSettings, DeliverySettings, GroupProtocol, Guarantee,
+    MemorySettings, OnDataLoss,
 };
 use crate::pipeline::code::Warning;
 use crate::pipeline::enrich::internal::Internal;
 use crate::pipeline::enrich::{Enrich, Enrichment, Enrichments};
 use crate::pipeline::settings::{Limits, SourceFormat};
 
-use super::checked::{Config, Delivery, Kafka, Log, LogFormat, Source, Validate};
+use super::checked::{Config, Kafka, Log, LogFormat, Source, Validate};
 use super::environment::Environment;
 use super::error::ConfigError;
 use super::given::Given;
@@ -17,6 +19,9 @@ use super::kafka::{self, Properties};
 use super::load::{Reader, Shown};
 use super::outputs::refuse_loop;
 use super::value::quoted;
+
+/// The brokers abort a transaction that is open for 10 s.
+const LONGEST_TRANSACTION: Duration = Duration::from_secs(5);
 
 impl Reader {
     pub(super) fn config(&mut self, environment: &Environment) -> Result<Config, ConfigError> {
@@ -54,7 +59,7 @@ impl Reader {
             source,
             outputs: outputs.into_iter().map(|(output, _)| output).collect(),
             dead_letters_topic,
-            commit: self.commit()?,
+            commit: self.commit(delivery)?,
             retry: self.retry()?,
             memory: self.memory()?,
             validate: self.validate()?,
@@ -67,16 +72,11 @@ impl Reader {
         })
     }
 
-    fn delivery(&mut self) -> Result<Delivery, ConfigError> {
-        let given = self.get("delivery")?;
-        let words = [
-            ("at_least_once", Some(Delivery::AtLeastOnce)),
-            ("exactly_once", None),
-        ];
-        given.one_of(&words)?.ok_or_else(|| {
-            let what = "\"exactly_once\" is not in this version yet";
-            given.error(what, "use at_least_once, the default")
-        })
+    fn delivery(&mut self) -> Result<Guarantee, ConfigError> {
+        self.get("delivery")?.one_of(&[
+            ("exactly_once", Guarantee::ExactlyOnce),
+            ("at_least_once", Guarantee::AtLeastOnce),
+        ])
     }
 
     fn kafka(&mut self, environment: &Environment) -> Result<Kafka, ConfigError> {
@@ -186,9 +186,15 @@ impl Reader {
         })
     }
 
-    fn commit(&mut self) -> Result<CommitSettings, ConfigError> {
+    fn commit(&mut self, delivery: Guarantee) -> Result<CommitSettings, ConfigError> {
+        let given = self.get("commit.interval")?;
+        let interval = given.duration()?;
+        if delivery == Guarantee::ExactlyOnce && interval > LONGEST_TRANSACTION {
+            let what = "is too long for delivery \"exactly_once\"";
+            return Err(given.error(what, "give at most 5s"));
+        }
         Ok(CommitSettings {
-            interval: self.get("commit.interval")?.duration()?,
+            interval,
             max_records: self.get("commit.max_records")?.whole()?,
             max_bytes: self.get("commit.max_bytes")?.size()? as u64,
         })

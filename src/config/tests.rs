@@ -326,7 +326,6 @@ const REFUSED: &[&str] = &[
     "colour = 1",
     "[colour]",
     "source = 5",
-    "delivery = \"exactly_once\"",
     "delivery = \"at_most_once\"",
     "instance = \"a b\"",
     "[kafka]\nbootstrap = \"\"",
@@ -360,6 +359,7 @@ const REFUSED: &[&str] = &[
     "[dead_letters]\ntopic = \"network_connection\"",
     "[commit]\ninterval = 100",
     "[commit]\ninterval = \"2h\"",
+    "[commit]\ninterval = \"10s\"",
     "[validate]\nreject = [\"expird\"]",
     "[validate]\nmax_message_bytes = \"16 Mib\"",
     "[networks]\ninternal = [\"10.0.0.1/8\"]",
@@ -398,8 +398,6 @@ fn an_error_says_what_where_and_what_to_do() {
             unknown key colour, netsieve.toml:1: see docs/configuration.md for every key
         source = 5
             source cannot be 5, netsieve.toml:1: write [source] and its keys below
-        delivery = "exactly_once"
-            delivery "exactly_once" is not in this version yet, netsieve.toml:1: use at_least_once, the default
         delivery = "at_most_once"
             delivery cannot be "at_most_once", netsieve.toml:1: did you mean at_least_once?
         instance = "a b"
@@ -466,6 +464,8 @@ fn an_error_says_what_where_and_what_to_do() {
             commit.interval cannot be 100, netsieve.toml:2: give a duration, 1ms to 1m
         [commit]\ninterval = "2h"
             commit.interval cannot be "2h", netsieve.toml:2: give a duration, 1ms to 1m
+        [commit]\ninterval = "10s"
+            commit.interval is too long for delivery "exactly_once", netsieve.toml:2: give at most 5s
         [validate]\nreject = ["expird"]
             validate.reject cannot be "expird", netsieve.toml:2: did you mean expired?
         [validate]\nmax_message_bytes = "16 Mib"

@@ -12,7 +12,8 @@ use rdkafka::types::RDKafkaConfRes;
 use rdkafka::{ClientConfig, ClientContext};
 
 use super::error::KafkaError;
-use super::settings::{GroupProtocol, KafkaSettings};
+use super::settings::{GroupProtocol, Guarantee, KafkaSettings};
+use super::transaction;
 
 /// Largest record of a topic whose `max.message.bytes` is not known, in bytes: the brokers' own
 /// default.
@@ -30,6 +31,10 @@ const COMMITTED: &str = "only committed records may be read";
 const ORDER: &str = "records must be delivered once and in order";
 const LIMITS: &str = "it follows from max.message.bytes of the topics";
 const ROOM: &str = "netsieve itself bounds what is in flight, by its bytes";
+
+/// How long the brokers leave a transaction open, in milliseconds. After a crash those who read
+/// committed records only wait so long, and at most 10 s more, for what was in the air.
+const TRANSACTION_TIMEOUT_MS: &str = "10000";
 
 /// Properties that are not passed through, and why.
 const RESERVED: &[(&str, &str)] = &[
@@ -200,6 +205,10 @@ pub fn producer(
         config.set(key, value);
     }
     config.set("queue.buffering.max.kbytes", kilobytes.to_string());
+    if settings.guarantee == Guarantee::ExactlyOnce {
+        config.set("transactional.id", transaction::id(settings, worker));
+        config.set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS);
+    }
     pass_through(&mut config, &settings.producer, "producer")?;
     config.set("message.max.bytes", max_message_bytes.to_string());
     let wished = settings.producer.get("batch.size");

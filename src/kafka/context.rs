@@ -343,13 +343,22 @@ impl Failure {
         )
     }
 
-    /// How much it tells. Least where we took the record back ourselves, or where another record
-    /// of its batch is at fault.
+    /// Whether it only follows from another: we took the record back ourselves, another record of
+    /// its batch is at fault, or the transaction had failed before.
+    pub(super) fn is_consequence(&self) -> bool {
+        matches!(
+            self.code,
+            RDKafkaErrorCode::PurgeQueue
+                | RDKafkaErrorCode::PurgeInflight
+                | RDKafkaErrorCode::InvalidDifferentRecord
+                | RDKafkaErrorCode::State
+        )
+    }
+
+    /// How much it tells.
     fn rank(&self) -> u8 {
         match self.code {
-            RDKafkaErrorCode::PurgeQueue
-            | RDKafkaErrorCode::PurgeInflight
-            | RDKafkaErrorCode::InvalidDifferentRecord => 0,
+            _ if self.is_consequence() => 0,
             _ if self.is_too_large() => 3,
             _ if self.is_invalid() => 2,
             _ => 1,
@@ -395,6 +404,8 @@ mod tests {
         assert_eq!(worst.reduce(Failure::or_worse), Some(large.clone()));
         assert_eq!(large.clone().or_worse(timed_out.clone()), large);
         assert_eq!(purged.or_worse(timed_out.clone()), timed_out);
+        let after_another = failure(RDKafkaErrorCode::State, 1_000);
+        assert_eq!(after_another.or_worse(small.clone()), small);
     }
 
     #[test]

@@ -121,11 +121,17 @@ impl Delivery {
         }
     }
 
-    /// Serves what librdkafka has to tell, waiting up to `timeout` for it, and gives the reports
-    /// since the last call.
+    /// Serves what librdkafka has to tell, and gives the reports since the last call. Where there
+    /// are none it looks again after `timeout`.
     pub(super) fn serve(&mut self, timeout: Duration) -> &Reports {
-        self.producer.poll(timeout);
+        self.producer.poll(Duration::ZERO);
         self.producer.context().swap_reports(&mut self.reports);
+        if self.reports.records == 0 && !timeout.is_zero() {
+            // rust-rdkafka's own wait spins through what is less than a millisecond.
+            std::thread::sleep(timeout);
+            self.producer.poll(Duration::ZERO);
+            self.producer.context().swap_reports(&mut self.reports);
+        }
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(self.reports.cost);
         if self.reports.failure.is_none() {
             self.reports.failure = self.fatal_error();
@@ -178,6 +184,11 @@ impl Delivery {
         self.in_flight_bytes >= self.max_in_flight_bytes
     }
 
+    /// The producer, for what is transactional.
+    pub(super) fn producer(&self) -> &BaseProducer<DeliveryContext> {
+        &self.producer
+    }
+
     /// The notes on this client.
     pub(super) fn notes(&self) -> &ClientNotes {
         self.producer.context().notes()
@@ -201,12 +212,15 @@ mod tests {
 
     use super::*;
     use crate::kafka::mock::EmbeddedCluster;
+    use crate::kafka::settings::Guarantee;
 
     #[test]
     fn what_is_in_flight_is_counted_with_its_headers_and_wholly_given_back() {
         let cluster = EmbeddedCluster::start(&[("out", 1), ("dead", 1)]).unwrap();
         let bootstrap = cluster.bootstrap_servers();
-        let settings = KafkaSettings::new(&bootstrap, "in", vec!["out".to_owned()], "dead", "g");
+        let mut settings =
+            KafkaSettings::new(&bootstrap, "in", vec!["out".to_owned()], "dead", "g");
+        settings.guarantee = Guarantee::AtLeastOnce;
         let limits = Limits {
             record_bytes: 1_000_000,
             batch_bytes: 1_000_000,

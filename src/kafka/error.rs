@@ -140,6 +140,28 @@ pub enum KafkaError {
         /// The last failure's code.
         code: RDKafkaErrorCode,
     },
+    /// Transactions kept failing.
+    #[error(
+        "transaction {id} was aborted {failures} times in a row ({reason}): nothing of it is committed; check the brokers, then start again"
+    )]
+    Transaction {
+        /// The transactional id.
+        id: String,
+        /// Failures without progress between them.
+        failures: u32,
+        /// What went wrong last.
+        reason: String,
+    },
+    /// The transactional id was taken over again and again.
+    #[error(
+        "transactional id {id} was fenced twice within {seconds} s: another process uses it, give each its own `instance`; or transactions take longer than transaction.timeout.ms"
+    )]
+    ProducerFenced {
+        /// The id.
+        id: String,
+        /// Within how many seconds.
+        seconds: u64,
+    },
     /// Another member took over this static member's id.
     #[error(
         "another process is the same member of the group, group instance id {id}: give each process its own `instance`"

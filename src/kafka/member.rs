@@ -23,6 +23,7 @@ use super::settings::{KafkaSettings, OnDataLoss};
 use super::shutdown::Shutdown;
 use super::status::{State, Status, WorkerStatus};
 use super::timestamps::Timestamps;
+use super::transaction::Transaction;
 use crate::observe::logs::{RateLimited, Suppressed};
 use crate::observe::metrics as names;
 
@@ -31,6 +32,10 @@ use crate::observe::metrics as names;
 pub(super) enum Trouble {
     /// A record could not be delivered: go back to what was.
     Delivery(Failure),
+    /// The transaction must be aborted: go back to what is committed.
+    Abort(String),
+    /// The transactional id is fenced.
+    Fenced,
     /// The consumer cannot go on as it is: join the group anew.
     Rejoin(String),
     /// A shutdown took too long.
@@ -75,13 +80,42 @@ pub(super) struct Member {
     pub(super) tracker: OffsetTracker,
     pub(super) meters: Meters,
     pub(super) pace: Pace,
-    setup: Setup,
+    pub(super) transaction: Transaction,
+    pub(super) acknowledged: Acknowledged,
+    /// Whether a message was handed on in part.
+    pub(super) is_handing_on: bool,
+    pub(super) setup: Setup,
+    pub(super) lines: RateLimited<String>,
     policy: StartPolicy,
     lag: Lag,
     timestamps: Timestamps,
     paused: bool,
     leave_by: Option<Instant>,
-    lines: RateLimited<String>,
+}
+
+/// What going back has brought to light.
+pub(super) struct Undone {
+    /// The failed delivery that says most of the cause.
+    pub(super) cause: Option<Failure>,
+    /// Whether it tells of timestamps that its topic refuses, which was not known.
+    pub(super) learned: bool,
+}
+
+/// What the brokers have acknowledged and is not told yet: exactly once, it is only worth
+/// telling once it is committed.
+#[derive(Default)]
+pub(super) struct Acknowledged {
+    /// Records by topic.
+    by_topic: Vec<u64>,
+    done: Vec<Done>,
+}
+
+impl Acknowledged {
+    /// It is as if nothing had been acknowledged.
+    pub(super) fn forget(&mut self) {
+        self.by_topic.fill(0);
+        self.done.clear();
+    }
 }
 
 /// How long an acknowledgement is waited for before reading is paused: a short wait is cheaper
@@ -95,53 +129,67 @@ const STEP: Duration = Duration::from_millis(1);
 
 impl Member {
     /// Connects and subscribes; partitions come later, while polling.
-    pub(super) fn join(setup: Setup) -> Result<Self, KafkaError> {
+    pub(super) fn join(setup: Setup) -> Result<Self, Trouble> {
         let settings = &setup.settings;
         let policy = StartPolicy {
             start_at: client::start_at(settings)?,
             on_data_loss: settings.on_data_loss,
         };
         let delivery = Delivery::new(settings, setup.number, setup.limits)?;
-        let consumer = subscribe(&setup)?;
+        let consumer = client::consumer(settings, setup.number)?;
+        let consumer = BaseConsumer::from_config_and_context(&consumer, GroupContext::default())
+            .map_err(|error| client::refused(&error, "consumer"))?;
         let topics: Vec<_> = settings.written_topics().map(str::to_owned).collect();
-        Ok(Self {
-            consumer,
+        let mut member = Self {
+            consumer: Arc::new(consumer),
             delivery,
             tracker: OffsetTracker::default(),
             meters: Meters::new(setup.number, &topics),
             pace: Pace::new(settings.commit),
+            transaction: Transaction::default(),
+            acknowledged: Acknowledged::default(),
+            is_handing_on: false,
             setup,
+            lines: RateLimited::new(1, LINE_WINDOW),
             policy,
             lag: Lag::default(),
             timestamps: Timestamps::default(),
             paused: false,
             leave_by: None,
-            lines: RateLimited::new(1, LINE_WINDOW),
+        };
+        if member.is_transactional() {
+            member.init_transactions()?;
+        }
+        member.subscribe()?;
+        Ok(member)
+    }
+
+    fn subscribe(&self) -> Result<(), KafkaError> {
+        let sources = &self.setup.settings.sources;
+        let names: Vec<_> = sources.iter().map(String::as_str).collect();
+        let subscribed = self.consumer.subscribe(&names);
+        subscribed.map_err(|error| {
+            KafkaError::client(format!("subscribing to {}", sources.join(", ")), error)
         })
     }
 
     /// Takes in what the producer has to tell.
     pub(super) fn serve(&mut self) -> Result<(), Trouble> {
         let mut failure = None;
-        let (tracker, meters) = (&mut self.tracker, &self.meters);
-        let status = self.setup.status();
+        let (tracker, acknowledged) = (&mut self.tracker, &mut self.acknowledged);
         self.delivery
-            .serve_all(|reports| absorb(reports, tracker, meters, status, &mut failure));
+            .serve_all(|reports| absorb(reports, tracker, acknowledged, &mut failure));
+        self.settle_at_once();
         failure.map_or(Ok(()), |failure| Err(Trouble::Delivery(failure)))
     }
 
     /// Waits a moment for the producer and takes in what it has to tell.
-    fn serve_for(&mut self, timeout: Duration) -> Result<(), Trouble> {
+    pub(super) fn serve_for(&mut self, timeout: Duration) -> Result<(), Trouble> {
         let mut failure = None;
-        let status = self.setup.status();
+        let (tracker, acknowledged) = (&mut self.tracker, &mut self.acknowledged);
         let reports = self.delivery.serve(timeout);
-        absorb(
-            reports,
-            &mut self.tracker,
-            &self.meters,
-            status,
-            &mut failure,
-        );
+        absorb(reports, tracker, acknowledged, &mut failure);
+        self.settle_at_once();
         failure.map_or(Ok(()), |failure| Err(Trouble::Delivery(failure)))
     }
 
@@ -175,8 +223,30 @@ impl Member {
     /// The input was handed on whole.
     pub(super) fn release(&mut self, ticket: Ticket) {
         if let Some(done) = self.tracker.release(ticket) {
-            observe_age(&self.meters, done, now_ms());
+            self.acknowledged.done.push(done);
+            self.settle_at_once();
         }
+    }
+
+    fn settle_at_once(&mut self) {
+        if !self.is_transactional() {
+            self.settle();
+        }
+    }
+
+    /// Tells what was acknowledged.
+    pub(super) fn settle(&mut self) {
+        let Acknowledged { by_topic, done } = &mut self.acknowledged;
+        if done.is_empty() && by_topic.iter().all(|count| *count == 0) {
+            return;
+        }
+        self.meters
+            .count_produced(by_topic, &self.setup.status().counts);
+        let now_ms = now_ms();
+        for done in done.iter() {
+            observe_age(&self.meters, *done, now_ms);
+        }
+        self.acknowledged.forget();
     }
 
     /// Takes over the running counts of a former membership.
@@ -184,6 +254,7 @@ impl Member {
         self.meters.carry_on(&former.meters);
         self.tracker.carry_on(&former.tracker);
         self.timestamps = former.timestamps.clone();
+        self.transaction.carry_on(&former.transaction);
     }
 
     /// Learns from the failure which timestamps its topic refuses; false where it tells none that
@@ -192,6 +263,15 @@ impl Member {
         let invalid = failure.invalid.iter();
         let source_ms = invalid.filter_map(|ticket| self.tracker.timestamp_ms(*ticket));
         self.timestamps.learn(&failure.topic, source_ms, now_ms())
+    }
+
+    /// How many messages are done for good.
+    pub(super) fn finished(&self) -> u64 {
+        if self.is_transactional() {
+            self.transaction.committed()
+        } else {
+            self.tracker.finished()
+        }
     }
 
     /// Waits until half of what may be in flight is free. The group is served meanwhile.
@@ -218,7 +298,10 @@ impl Member {
                     self.pause()?;
                 }
                 self.poll_paused(Duration::ZERO)?;
-                self.commit_if_due();
+                // A transaction must not end in the midst of a message.
+                if !self.is_transactional() {
+                    self.commit_if_due()?;
+                }
             }
         }
         if self.paused && !was_paused {
@@ -279,7 +362,10 @@ impl Member {
         let worker = self.setup.number.to_string();
         if let Some(statistics) = context.notes().take_statistics() {
             self.sum_up_errors();
-            self.confirm(&statistics);
+            // A transaction's offsets are not in there; whether they are committed is known.
+            if !self.is_transactional() {
+                self.confirm(&statistics);
+            }
             self.lag.update(&statistics, &self.tracker, now_ms());
             lag::show_client(&statistics, &worker, "consumer");
             let partitions = self.lag.partitions().to_vec();
@@ -304,6 +390,8 @@ impl Member {
     fn assign(&mut self, partitions: &TopicPartitionList) -> Result<(), Trouble> {
         count_rebalance("assigned");
         self.refuse_loops(partitions)?;
+        // Looking up where they start may outlast an open transaction.
+        let trouble = self.end_transaction().err();
         let shutdown = self.setup.shutdown.clone();
         let give_up = || shutdown.is_requested();
         let starts = match assignment::starts(&self.consumer, partitions, self.policy, give_up) {
@@ -340,7 +428,17 @@ impl Member {
                 now.state = State::Consuming;
             }
         });
-        Ok(())
+        trouble.map_or(Ok(()), Err)
+    }
+
+    /// Commits the transaction before the assignment changes. In the midst of a message it can
+    /// only be aborted.
+    fn end_transaction(&mut self) -> Result<(), Trouble> {
+        if self.transaction.is_open() && self.is_handing_on {
+            let reason = "the assignment changes in the midst of a message";
+            return Err(Trouble::Abort(reason.to_owned()));
+        }
+        self.commit_transaction()
     }
 
     fn refuse_loops(&self, partitions: &TopicPartitionList) -> Result<(), KafkaError> {
@@ -363,11 +461,18 @@ impl Member {
 
     fn revoke(&mut self, partitions: &TopicPartitionList, lost: bool) -> Result<(), Trouble> {
         count_rebalance(if lost { "lost" } else { "revoked" });
-        let mut trouble = None;
-        if !lost {
-            trouble = self.await_partitions(partitions).err();
-            self.commit_finally();
-        }
+        let trouble = match (lost, self.is_transactional()) {
+            (true, true) if self.transaction.is_open() => {
+                Some(Trouble::Abort("the group has lost this worker".to_owned()))
+            }
+            (true, _) => None,
+            (false, true) => self.end_transaction().err(),
+            (false, false) => {
+                let trouble = self.await_partitions(partitions).err();
+                self.commit_finally();
+                trouble
+            }
+        };
         for element in partitions.elements() {
             let (topic, partition) = (element.topic(), element.partition());
             self.tracker.revoke(topic, partition);
@@ -418,10 +523,15 @@ impl Member {
     }
 
     /// Commits when it is time to.
-    pub(super) fn commit_if_due(&mut self) {
-        if self.pace.is_due(Instant::now()) {
-            self.commit(CommitMode::Async);
+    pub(super) fn commit_if_due(&mut self) -> Result<(), Trouble> {
+        if !self.pace.is_due(Instant::now()) {
+            return Ok(());
         }
+        if self.is_transactional() {
+            return self.commit_transaction();
+        }
+        self.commit(CommitMode::Async);
+        Ok(())
     }
 
     /// Commits what is finished. A failure is no loss: it is asked for again.
@@ -559,18 +669,54 @@ impl Member {
         Ok(())
     }
 
-    /// Takes back what is not delivered; the producer is of no use afterwards.
-    pub(super) fn take_back(&mut self, limit: Duration) {
-        let mut ignored = None;
-        let (tracker, meters) = (&mut self.tracker, &self.meters);
-        let status = self.setup.status();
+    /// Takes back what is not delivered, waiting up to `limit` for what is on its way.
+    /// Gives the failure among them that says most.
+    pub(super) fn take_back(&mut self, limit: Duration) -> Option<Failure> {
+        let mut failure = None;
+        let (tracker, acknowledged) = (&mut self.tracker, &mut self.acknowledged);
         self.delivery.take_back(limit, |reports| {
-            absorb(reports, tracker, meters, status, &mut ignored);
+            absorb(reports, tracker, acknowledged, &mut failure);
         });
+        self.settle_at_once();
+        failure.filter(|failure| !failure.is_consequence())
     }
 
-    /// Waits until nothing is in flight.
+    /// Undoes what is not done for good, so that it is read again. Gives what failed meanwhile:
+    /// where a transaction failed, that is where the cause is told.
+    pub(super) fn undo(&mut self, limit: Duration) -> Result<Undone, Trouble> {
+        self.is_handing_on = false;
+        if self.is_transactional() {
+            return self.abort();
+        }
+        let cause = self.take_back(limit);
+        let undone = self.undone(cause);
+        self.tracker.rewind();
+        self.commit(CommitMode::Async);
+        Ok(undone)
+    }
+
+    /// What is known of the cause, while the inputs are still in work.
+    pub(super) fn undone(&mut self, cause: Option<Failure>) -> Undone {
+        let learned = cause
+            .as_ref()
+            .is_some_and(|cause| self.learn_timestamps(cause));
+        Undone { cause, learned }
+    }
+
+    /// Makes the producer anew, with these limits.
+    pub(super) fn renew_delivery(&mut self, limits: Limits) -> Result<(), Trouble> {
+        self.delivery = Delivery::new(&self.setup.settings, self.setup.number, limits)?;
+        if self.is_transactional() {
+            self.init_transactions()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing is in flight, and exactly once, until it is committed.
     pub(super) fn drain(&mut self, deadline: Instant) -> Result<(), Trouble> {
+        if self.is_transactional() {
+            return self.commit_transaction();
+        }
         while self.delivery.in_flight() > 0 {
             if Instant::now() > deadline {
                 return Err(Trouble::Overdue);
@@ -583,7 +729,11 @@ impl Member {
     /// Commits what is finished, gives all partitions away and leaves the group.
     pub(super) fn leave(&mut self, deadline: Instant) {
         self.leave_by = Some(deadline);
-        self.commit_finally();
+        if self.is_transactional() {
+            self.abandon(deadline);
+        } else {
+            self.commit_finally();
+        }
         self.consumer.unsubscribe();
         while self.tracker.slots().next().is_some() && Instant::now() < deadline {
             let consumer = Arc::clone(&self.consumer);
@@ -599,23 +749,11 @@ impl Member {
     }
 }
 
-fn subscribe(setup: &Setup) -> Result<Arc<BaseConsumer<GroupContext>>, KafkaError> {
-    let config = client::consumer(&setup.settings, setup.number)?;
-    let consumer = BaseConsumer::from_config_and_context(&config, GroupContext::default())
-        .map_err(|error| client::refused(&error, "consumer"))?;
-    let sources: Vec<_> = setup.settings.sources.iter().map(String::as_str).collect();
-    consumer.subscribe(&sources).map_err(|error| {
-        KafkaError::client(format!("subscribing to {}", sources.join(", ")), error)
-    })?;
-    Ok(Arc::new(consumer))
-}
-
 /// Takes in reports: what is acknowledged, what failed, and what is thereby done.
 fn absorb(
     reports: &Reports,
     tracker: &mut OffsetTracker,
-    meters: &Meters,
-    status: &WorkerStatus,
+    acknowledged: &mut Acknowledged,
     failure: &mut Option<Failure>,
 ) {
     if let Some(new) = &reports.failure {
@@ -627,13 +765,14 @@ fn absorb(
     if reports.delivered.is_empty() {
         return;
     }
-    meters.count_produced(&reports.by_topic, &status.counts);
-    let now_ms = now_ms();
-    for ticket in &reports.delivered {
-        if let Some(done) = tracker.delivered(*ticket) {
-            observe_age(meters, done, now_ms);
-        }
+    let by_topic = &mut acknowledged.by_topic;
+    by_topic.resize(reports.by_topic.len(), 0);
+    for (sum, count) in by_topic.iter_mut().zip(&reports.by_topic) {
+        *sum += count;
     }
+    let done = reports.delivered.iter();
+    let done = done.filter_map(|ticket| tracker.delivered(*ticket));
+    acknowledged.done.extend(done);
 }
 
 fn observe_age(meters: &Meters, done: Done, now_ms: i64) {
@@ -655,7 +794,8 @@ fn at(message: &BorrowedMessage<'_>) -> PartitionOffset {
     }
 }
 
-fn list(offsets: &[PartitionOffset]) -> TopicPartitionList {
+/// Offsets as librdkafka takes them.
+pub(super) fn list(offsets: &[PartitionOffset]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(offsets.len());
     for at in offsets {
         let mut element = list.add_partition(&at.topic, at.partition);

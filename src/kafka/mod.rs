@@ -9,9 +9,11 @@
 //!             └──────────── commit ←──── offsets (what is done) ←───────────┘
 //! ```
 //!
-//! Delivery is at least once: [`offsets`] lets a partition's position advance only over messages
-//! whose every event and dead letter is acknowledged, and only positions are committed. Whatever
-//! fails, a worker goes back to its positions and reads again from there.
+//! [`offsets`] lets a partition's position advance only over messages whose every event and dead
+//! letter is acknowledged, and only positions are committed. At least once, that is all: whatever
+//! fails, a worker goes back to its positions and reads again from there. Exactly once, events,
+//! dead letters and positions are moreover one transaction: whatever fails, it is aborted, and
+//! the worker goes back to what is committed.
 
 pub mod brake;
 pub mod client;
@@ -33,11 +35,13 @@ mod lag;
 mod limits;
 mod member;
 mod meters;
+mod native;
 mod processor;
 mod produce;
 mod quiet;
 mod shutdown;
 mod timestamps;
+mod transaction;
 mod worker;
 
 use std::sync::Arc;

@@ -217,6 +217,14 @@ impl OffsetTracker {
         starts.into_iter().map(|(start, _)| start).collect()
     }
 
+    /// Forgets all that is not committed: every partition starts again at its committed offset.
+    pub fn rewind_to_committed(&mut self) {
+        let starts: Vec<_> = self.slots().map(|slot| slot.at(slot.committed)).collect();
+        for start in starts {
+            self.assign(&start.topic, start.partition, start.offset);
+        }
+    }
+
     /// Takes up an input and holds it open. Nothing where the partition is not owned or the
     /// offset was already taken up.
     pub fn begin(
@@ -404,6 +412,24 @@ mod tests {
             .collect();
         all.sort();
         all
+    }
+
+    #[test]
+    fn what_is_done_and_not_committed_is_forgotten_by_going_back_to_what_is() {
+        let mut tracker = OffsetTracker::default();
+        tracker.assign("t", 0, 10);
+        let first = tracker.begin("t", 0, 10, None).unwrap();
+        tracker.release(first);
+        tracker.confirmed("t", 0, 11);
+        let second = tracker.begin("t", 0, 11, None).unwrap();
+        tracker.release(second);
+        assert_eq!(tracker.find("t", 0).unwrap().position(), 12);
+        tracker.rewind_to_committed();
+        let slot = tracker.find("t", 0).unwrap();
+        assert_eq!((slot.position(), slot.next().offset), (11, 11));
+        assert!(!tracker.owns(second));
+        assert!(tracker.take_commits().is_empty());
+        assert!(tracker.begin("t", 0, 11, None).is_some());
     }
 
     #[test]

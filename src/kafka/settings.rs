@@ -26,6 +26,8 @@ pub struct KafkaSettings {
     pub dead_letters: String,
     /// Name of this process within the group; client ids and static member ids are made of it.
     pub instance: String,
+    /// What holds after a crash.
+    pub guarantee: Guarantee,
     /// Number of worker threads, at least 1.
     pub workers: usize,
     /// How members of the group agree.
@@ -82,6 +84,17 @@ impl fmt::Debug for ClientProperties {
     }
 }
 
+/// What holds after a crash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guarantee {
+    /// Nothing is lost and nothing comes twice, for readers that read committed records only:
+    /// events, dead letters and offsets are one transaction.
+    #[default]
+    ExactlyOnce,
+    /// Nothing is lost; some of it may come again.
+    AtLeastOnce,
+}
+
 /// How members of a consumer group agree on who reads what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GroupProtocol {
@@ -133,6 +146,16 @@ pub struct DeliverySettings {
     pub backoff: Duration,
     /// Longest pause before a new attempt.
     pub max_backoff: Duration,
+}
+
+impl DeliverySettings {
+    /// The pause after so many failures in a row, of which there is at least one.
+    pub fn pause(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(16);
+        self.backoff
+            .saturating_mul(1 << doublings)
+            .min(self.max_backoff)
+    }
 }
 
 impl Default for DeliverySettings {
@@ -215,6 +238,7 @@ impl KafkaSettings {
             outputs,
             dead_letters: dead_letters.to_owned(),
             instance: "netsieve".to_owned(),
+            guarantee: Guarantee::default(),
             workers: 1,
             group_protocol: GroupProtocol::default(),
             static_membership: false,

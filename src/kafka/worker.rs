@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
-use rdkafka::consumer::CommitMode;
 use rdkafka::message::BorrowedMessage;
 
 use super::brake::Brake;
 use super::context::Failure;
-use super::delivery::{Delivery, Limits};
+use super::delivery::Limits;
 use super::error::KafkaError;
 use super::limits::{self, Shrunk};
 use super::member::{Member, Setup, Trouble};
@@ -19,6 +18,7 @@ use super::processor::{self, Outcome, Processor};
 use super::produce;
 use super::settings::BrakeAction;
 use super::status::State;
+use crate::observe::metrics as names;
 use crate::pipeline::settings::Settings;
 
 /// How often counts and the status are brought up to date.
@@ -33,6 +33,8 @@ const LEAVE: Duration = Duration::from_secs(1);
 /// How often in a row batches and records are made smaller: batches of any size are halved to
 /// nothing in 31 steps, and the limit of dead letters to the least there is in some twenty.
 const MOST_SHRINKS: u32 = 31 * 20;
+/// A transactional id that is fenced twice within this time is in use elsewhere.
+const FENCE_WINDOW: Duration = Duration::from_secs(60);
 
 /// A worker.
 pub(super) struct Worker {
@@ -44,8 +46,28 @@ pub(super) struct Worker {
     limits: Limits,
     retries: Retries,
     shrinks: Retries,
+    fenced: Option<Instant>,
     next_tick: Instant,
     seen_finished: u64,
+}
+
+/// Why a worker goes back.
+enum Setback {
+    /// A record could not be delivered.
+    Delivery(Failure),
+    /// The transaction cannot be committed.
+    Abort(String),
+}
+
+impl Setback {
+    /// The cause, where a failure is known that says more.
+    fn or_cause(self, failure: Option<Failure>) -> Self {
+        match (self, failure) {
+            (Self::Delivery(known), Some(failure)) => Self::Delivery(known.or_worse(failure)),
+            (Self::Abort(_), Some(failure)) => Self::Delivery(failure),
+            (setback, None) => setback,
+        }
+    }
 }
 
 /// Whether a worker goes on.
@@ -68,12 +90,13 @@ impl Worker {
         let brake = &setup.settings.brake;
         Ok(Self {
             brake: Brake::new(brake.window, brake.max_rejected_share),
-            member: Member::join(setup.clone())?,
+            member: Member::join(setup.clone()).map_err(|trouble| give_up(&setup, trouble))?,
             processor: Processor::new(core),
             braked_until: None,
             limits: setup.limits,
             retries: Retries::default(),
             shrinks: Retries::default(),
+            fenced: None,
             next_tick: Instant::now(),
             seen_finished: 0,
             setup,
@@ -113,10 +136,13 @@ impl Worker {
         loop {
             let outcome = match trouble.take() {
                 None => self.turn(),
-                Some(Trouble::Delivery(failure)) => self.go_back(failure),
+                Some(Trouble::Delivery(failure)) => self.go_back(Setback::Delivery(failure)),
+                Some(Trouble::Abort(reason)) => self.go_back(Setback::Abort(reason)),
                 Some(Trouble::Rejoin(reason)) => self.rejoin(&reason),
-                Some(Trouble::Overdue) => return Err(self.overdue()),
-                Some(Trouble::Fatal(error)) => return Err(error),
+                Some(Trouble::Fenced) => self.rejoin_fenced(),
+                Some(trouble @ (Trouble::Overdue | Trouble::Fatal(_))) => {
+                    return Err(give_up(&self.setup, trouble));
+                }
             };
             match outcome {
                 Ok(Flow::Go) => {}
@@ -136,7 +162,7 @@ impl Worker {
             self.show();
         }
         self.member.serve()?;
-        self.member.commit_if_due();
+        self.member.commit_if_due()?;
         if let Some(until) = self.braked_until {
             return self.wait_for_brake(now, until);
         }
@@ -144,13 +170,13 @@ impl Worker {
             self.member.wait_for_room()?;
         }
         let consumer = Arc::clone(&self.member.consumer);
-        let remaining = self.member.pace.remaining(now);
-        match consumer.poll(remaining.clamp(Duration::from_millis(1), TICK)) {
+        match consumer.poll(self.member.poll_timeout(now, TICK)) {
             None => {}
             Some(Ok(message)) => self.take(&message)?,
             Some(Err(error)) => self.member.on_error(&error)?,
         }
         self.member.answer()?;
+        self.member.commit_at_end()?;
         Ok(Flow::Go)
     }
 
@@ -163,14 +189,17 @@ impl Worker {
             // Its partition was given away, or it was taken up before.
             return Ok(());
         };
+        self.member.begin()?;
         let headers = processor::headers(message);
         let input = processor::input(message, &headers);
+        self.member.is_handing_on = true;
         let (member, topics) = (&mut self.member, &self.setup.settings);
         let outcome = self.processor.process(&input, |core, emitted| {
             produce::hand_on(member, topics, core, emitted, (message, &input), ticket)
         })?;
         let seconds = outcome.core.as_secs_f64();
         self.member.meters.process_seconds.record(seconds);
+        self.member.is_handing_on = false;
         if !outcome.is_whole {
             return Ok(());
         }
@@ -226,29 +255,35 @@ impl Worker {
         Ok(Flow::Go)
     }
 
-    /// After a failed delivery: takes back what is not delivered, waits, and reads again from
-    /// the first message that is not wholly acknowledged.
-    fn go_back(&mut self, failure: Failure) -> Result<Flow, Trouble> {
-        metrics::counter!(crate::observe::metrics::DELIVERY_FAILURES, "topic" => failure.topic.clone())
-            .increment(1);
+    /// After a failure: undoes what is not done for good, waits, and reads again from the first
+    /// message that is not wholly acknowledged, exactly once from the first not committed.
+    fn go_back(&mut self, setback: Setback) -> Result<Flow, Trouble> {
+        let mut learned = false;
+        if let Setback::Delivery(failure) = &setback {
+            let topic = failure.topic.clone();
+            metrics::counter!(names::DELIVERY_FAILURES, "topic" => topic).increment(1);
+            learned = self.member.learn_timestamps(failure);
+        }
         self.member.pause()?;
-        let learned = self.member.learn_timestamps(&failure);
-        self.member.take_back(TAKE_BACK);
-        self.member.tracker.rewind();
-        self.member.commit(CommitMode::Async);
-        if failure.is_too_large() {
-            self.shrink(&failure)?;
-        } else if learned {
-            tracing::warn!(
+        let undone = self.member.undo(TAKE_BACK)?;
+        learned |= undone.learned;
+        // An aborted transaction leaves the producer as good as new.
+        let mut renew = !self.member.is_transactional();
+        match setback.or_cause(undone.cause) {
+            Setback::Delivery(failure) if failure.is_too_large() => {
+                self.shrink(&failure)?;
+                renew = true;
+            }
+            Setback::Delivery(failure) if learned => tracing::warn!(
                 topic = failure.topic,
                 code = %failure.code,
                 "a record was refused, most likely for its timestamp; the present is put in place of it and its like"
-            );
-        } else {
-            self.back_off(failure)?;
+            ),
+            setback => self.back_off(setback)?,
         }
-        let setup = &self.setup;
-        self.member.delivery = Delivery::new(&setup.settings, setup.number, self.limits)?;
+        if renew {
+            self.member.renew_delivery(self.limits)?;
+        }
         self.member.rewind()?;
         if self.braked_until.is_some() {
             self.hold()?;
@@ -264,7 +299,7 @@ impl Worker {
         let core = &mut self.processor.settings;
         let (limits, initial) = (&mut self.limits, self.setup.limits);
         let topic = failure.topic.as_str();
-        let steps = self.shrinks.count(self.member.tracker.finished());
+        let steps = self.shrinks.count(self.member.finished());
         let given_up = || KafkaError::Delivery {
             topic: failure.topic.clone(),
             failures: steps,
@@ -295,27 +330,36 @@ impl Worker {
     }
 
     /// Waits before the next attempt, longer each time; an error when there were too many.
-    fn back_off(&mut self, failure: Failure) -> Result<(), Trouble> {
+    fn back_off(&mut self, setback: Setback) -> Result<(), Trouble> {
         let settings = self.setup.settings.delivery;
-        let failures = self.retries.count(self.member.tracker.finished());
+        let failures = self.retries.count(self.member.finished());
         if failures > settings.max_failures {
-            return Err(Trouble::Fatal(KafkaError::Delivery {
-                topic: failure.topic,
-                failures,
-                code: failure.code,
+            return Err(Trouble::Fatal(match setback {
+                Setback::Delivery(failure) => KafkaError::Delivery {
+                    topic: failure.topic,
+                    failures,
+                    code: failure.code,
+                },
+                Setback::Abort(reason) => KafkaError::Transaction {
+                    id: self.member.transactional_id(),
+                    failures,
+                    reason,
+                },
             }));
         }
-        let doubled = settings.backoff.saturating_mul(1 << (failures - 1).min(16));
-        let pause = doubled.min(settings.max_backoff);
-        let Failure { topic, code, .. } = failure;
+        let pause = settings.pause(failures);
+        let reason = match setback {
+            Setback::Delivery(failure) => {
+                format!("delivery to {} failed: {}", failure.topic, failure.code)
+            }
+            Setback::Abort(reason) => reason,
+        };
         tracing::warn!(
-            topic,
-            %code,
+            reason,
             failures,
             pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-            "delivery failed; reading again from the last acknowledged messages"
+            "going back to the last messages that are done"
         );
-        let reason = format!("delivery to {topic} failed: {code}");
         self.setup.status().enter(State::Retrying, Some(reason));
         let until = Instant::now() + pause;
         while Instant::now() < until && !self.setup.shutdown.is_requested() {
@@ -326,8 +370,9 @@ impl Worker {
 
     /// Leaves the group and joins it anew, with new clients.
     fn rejoin(&mut self, reason: &str) -> Result<Flow, Trouble> {
-        let failures = self.retries.count(self.member.tracker.finished());
-        if failures > self.setup.settings.delivery.max_failures {
+        let settings = self.setup.settings.delivery;
+        let failures = self.retries.count(self.member.finished());
+        if failures > settings.max_failures {
             let reason = format!("{reason}, {failures} times in a row");
             return Err(Trouble::Fatal(KafkaError::Worker {
                 worker: self.setup.number,
@@ -337,12 +382,18 @@ impl Worker {
         tracing::warn!(reason, "joining the group anew");
         let reason = format!("joining the group anew: {reason}");
         self.setup.status().enter(State::Starting, Some(reason));
-        self.member.take_back(TAKE_BACK);
-        // What was taken back will not be acknowledged: it is not to be waited for.
-        self.member.tracker.rewind();
+        if !self.member.is_transactional() {
+            self.member.take_back(TAKE_BACK);
+            // What was taken back will not be acknowledged: it is not to be waited for.
+            self.member.tracker.rewind();
+        }
         self.member.leave(Instant::now() + LEAVE);
         self.show();
         self.member.meters.finish();
+        let until = Instant::now() + settings.pause(failures);
+        while Instant::now() < until && !self.setup.shutdown.is_requested() {
+            std::thread::sleep(WAIT);
+        }
         let setup = Setup {
             limits: self.limits,
             ..self.setup.clone()
@@ -356,6 +407,19 @@ impl Worker {
         Ok(Flow::Go)
     }
 
+    /// The transactional id was taken over, or the transaction was open for too long: to be
+    /// paused for a while is enough for that. Twice in a row it is a fight with another process.
+    fn rejoin_fenced(&mut self) -> Result<Flow, Trouble> {
+        let before = self.fenced.replace(Instant::now());
+        if before.is_some_and(|before| before.elapsed() < FENCE_WINDOW) {
+            return Err(Trouble::Fatal(KafkaError::ProducerFenced {
+                id: self.member.transactional_id(),
+                seconds: FENCE_WINDOW.as_secs(),
+            }));
+        }
+        self.rejoin("the transactional id is fenced")
+    }
+
     /// Finishes what is in work after a shutdown was asked for.
     fn drain(&mut self) -> Result<(), KafkaError> {
         self.setup.status().enter(State::Draining, None);
@@ -364,19 +428,11 @@ impl Worker {
         let deadline = deadline.unwrap_or_else(Instant::now);
         match self.member.drain(deadline) {
             Ok(()) => Ok(()),
-            Err(Trouble::Delivery(failure)) => Err(KafkaError::Delivery {
-                topic: failure.topic,
-                failures: 1,
-                code: failure.code,
-            }),
-            Err(Trouble::Fatal(error)) => Err(error),
-            Err(Trouble::Overdue | Trouble::Rejoin(_)) => Err(self.overdue()),
-        }
-    }
-
-    fn overdue(&self) -> KafkaError {
-        KafkaError::ShutdownTimedOut {
-            seconds: self.setup.settings.shutdown_timeout.as_secs(),
+            Err(Trouble::Abort(reason)) => {
+                tracing::warn!(reason, "what was not committed will be read again");
+                Ok(())
+            }
+            Err(trouble) => Err(give_up(&self.setup, trouble)),
         }
     }
 
@@ -392,7 +448,7 @@ impl Worker {
             .brake
             .set(f64::from(u8::from(self.brake.is_engaged())));
         meters.rejected_share.set(self.brake.rejected_share());
-        let finished = self.member.tracker.finished();
+        let finished = self.member.finished();
         let progressed = finished != std::mem::replace(&mut self.seen_finished, finished);
         status.update(|status| {
             let now = Instant::now();
@@ -401,6 +457,29 @@ impl Worker {
                 status.last_progress = now;
             }
         });
+    }
+}
+
+/// The error to end with when the worker cannot act on trouble any more.
+fn give_up(setup: &Setup, trouble: Trouble) -> KafkaError {
+    match trouble {
+        Trouble::Fatal(error) => error,
+        Trouble::Delivery(failure) => KafkaError::Delivery {
+            topic: failure.topic,
+            failures: 1,
+            code: failure.code,
+        },
+        Trouble::Overdue => KafkaError::ShutdownTimedOut {
+            seconds: setup.settings.shutdown_timeout.as_secs(),
+        },
+        Trouble::Abort(reason) | Trouble::Rejoin(reason) => KafkaError::Worker {
+            worker: setup.number,
+            reason,
+        },
+        Trouble::Fenced => KafkaError::Worker {
+            worker: setup.number,
+            reason: "its transactional id is fenced".to_owned(),
+        },
     }
 }
 

@@ -53,6 +53,11 @@ const END_TO_END_SECONDS_BOUNDS: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
 ];
 
+/// From 1 ms, on one broker, to 30 s, an outage.
+const COMMIT_SECONDS_BOUNDS: &[f64] = &[
+    0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
 macro_rules! metrics {
     ($($constant:ident $name:literal $kind:expr, $unit:ident [$($label:literal)*] $help:literal)*) => {
         $(#[doc = $help] pub const $constant: &str = $name;)*
@@ -86,7 +91,7 @@ metrics! {
     TRUNCATED "netsieve_dead_letters_truncated_total" Counter, Count []
         "Dead letters that were cut to what their topic takes."
     PRODUCED "netsieve_events_produced_total" Counter, Count ["topic"]
-        "Events and dead letters that the brokers acknowledged."
+        "Events and dead letters that the brokers acknowledged, and with exactly once committed."
     LAG_RECORDS "netsieve_consumer_lag_records" Gauge, Count ["topic" "partition"]
         "Records between the committed offset and the last stable one."
     LAG_SECONDS "netsieve_consumer_lag_seconds" Gauge, Seconds ["topic" "partition"]
@@ -94,11 +99,15 @@ metrics! {
     PROCESS_SECONDS "netsieve_batch_process_seconds" Histogram(PROCESS_SECONDS_BOUNDS), Seconds []
         "Time that the core took for one source message."
     END_TO_END_SECONDS "netsieve_end_to_end_seconds" Histogram(END_TO_END_SECONDS_BOUNDS), Seconds []
-        "Time from a source record's timestamp until all that came of it was acknowledged."
+        "Time from a source record's timestamp until all that came of it was acknowledged, and with exactly once committed."
     COMMITS "netsieve_offset_commits_total" Counter, Count []
         "Offset commits sent, each for all partitions that moved on."
     COMMITS_REPEATED "netsieve_offset_commits_repeated_total" Counter, Count []
         "Offsets of partitions that were not confirmed in time and were sent again."
+    TRANSACTIONS "netsieve_transactions_total" Counter, Count ["outcome"]
+        "Transactions, by outcome: committed or aborted."
+    TRANSACTION_COMMIT_SECONDS "netsieve_transaction_commit_seconds" Histogram(COMMIT_SECONDS_BOUNDS), Seconds []
+        "Time from the wait for the last acknowledgements of a transaction until it was committed."
     REBALANCES "netsieve_rebalances_total" Counter, Count ["kind"]
         "Changes of the assignment, by kind: assigned, revoked or lost."
     DELIVERY_FAILURES "netsieve_delivery_failures_total" Counter, Count ["topic"]

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use netsieve::kafka::mock::EmbeddedCluster;
+use netsieve::kafka::settings::Guarantee;
 use netsieve::kafka::status::State;
 use netsieve::kafka::{self, KafkaError, KafkaSettings, Shutdown, Status, Summary};
 use netsieve::pipeline::code::Warnings;
@@ -44,7 +45,11 @@ pub fn cluster() -> EmbeddedCluster {
 
 pub fn settings(bootstrap: &str) -> KafkaSettings {
     let outputs = vec![OUTPUT.to_owned(), LISTENERS.to_owned()];
-    KafkaSettings::new(bootstrap, SOURCE, outputs, DEAD_LETTERS, GROUP)
+    KafkaSettings {
+        // The embedded broker shows what a transaction has aborted.
+        guarantee: Guarantee::AtLeastOnce,
+        ..KafkaSettings::new(bootstrap, SOURCE, outputs, DEAD_LETTERS, GROUP)
+    }
 }
 
 fn core() -> Settings {
