@@ -359,7 +359,7 @@ const REFUSED: &[&str] = &[
     "[dead_letters]\ntopic = \"network_connection\"",
     "[commit]\ninterval = 100",
     "[commit]\ninterval = \"2h\"",
-    "[commit]\ninterval = \"10s\"",
+    "delivery = \"exactly_once\"\n[commit]\ninterval = \"10s\"",
     "[validate]\nreject = [\"expird\"]",
     "[validate]\nmax_message_bytes = \"16 Mib\"",
     "[networks]\ninternal = [\"10.0.0.1/8\"]",
@@ -464,8 +464,8 @@ fn an_error_says_what_where_and_what_to_do() {
             commit.interval cannot be 100, netsieve.toml:2: give a duration, 1ms to 1m
         [commit]\ninterval = "2h"
             commit.interval cannot be "2h", netsieve.toml:2: give a duration, 1ms to 1m
-        [commit]\ninterval = "10s"
-            commit.interval is too long for delivery "exactly_once", netsieve.toml:2: give at most 5s
+        delivery = "exactly_once"\n[commit]\ninterval = "10s"
+            commit.interval is too long for delivery "exactly_once", netsieve.toml:3: give at most 5s
         [validate]\nreject = ["expird"]
             validate.reject cannot be "expird", netsieve.toml:2: did you mean expired?
         [validate]\nmax_message_bytes = "16 Mib"
