@@ -389,6 +389,36 @@ fn the_brake_pauses_when_nearly_all_is_rejected() {
 }
 
 #[test]
+fn a_partition_that_was_paused_when_it_was_given_away_is_read_when_it_comes_back() {
+    let cluster = cluster();
+    let bootstrap = cluster.bootstrap_servers();
+    let mut fed = Fed::default();
+    let mut braking = settings(&bootstrap);
+    braking.brake = BrakeSettings {
+        window: 10,
+        max_rejected_share: 0.5,
+        action: BrakeAction::Pause,
+        pause_for: Duration::from_secs(20),
+    };
+    let first = Processor::start(braking);
+    let all = PARTITIONS as usize;
+    wait_until("the first has all", || first.owned() == all);
+    support::feed_values(&bootstrap, &mut fed, &vec![b"{".to_vec(); 10]);
+    wait_until("the brake holds it", || first.states() == [State::Braked]);
+    let second = Processor::start(settings(&bootstrap));
+    wait_until("the first gives some away", || first.owned() < all);
+    assert_eq!(first.states(), [State::Braked], "while it is paused");
+    wait_until("the brake is over", || first.states() == [State::Consuming]);
+    second.stop().unwrap();
+    wait_until("the first has all again", || first.owned() == all);
+    feed(&bootstrap, &mut fed, 40);
+    wait_until("all is committed", || {
+        support::committed(&bootstrap) == fed.ends()
+    });
+    first.stop().unwrap();
+}
+
+#[test]
 fn a_failed_delivery_does_not_hide_that_the_brake_holds() {
     let cluster = cluster();
     let bootstrap = cluster.bootstrap_servers();
