@@ -42,7 +42,7 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
     print(&in_toml(&loaded.shown))?;
     if args.connect {
         settings.connect_timeout = Duration::from_secs(args.timeout);
-        tell(&topics::inspect(&settings)?, &loaded.config)?;
+        tell(&topics::inspect(&settings, &|| false)?, &loaded.config)?;
     }
     Ok(())
 }

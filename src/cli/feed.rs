@@ -13,6 +13,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::CliError;
 use crate::generate::Generated;
 use crate::kafka::KafkaError;
+use crate::kafka::client;
 
 /// How long the brokers may take to answer at first, and to acknowledge what is left at last.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -81,11 +82,7 @@ impl Feed {
         let failed = Arc::default();
         let producer: ThreadedProducer<Deliveries> = config
             .create_with_context(Deliveries(Arc::clone(&failed)))
-            .map_err(|error| {
-                CliError::usage(format!(
-                    "cannot make a producer ({error}), --property: correct it"
-                ))
-            })?;
+            .map_err(|error| CliError::usage(client::refused(&error, "producer")))?;
         let feed = Self {
             producer,
             topic: topic.to_owned(),

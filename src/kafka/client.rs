@@ -275,8 +275,23 @@ pub fn check(settings: &KafkaSettings) -> Result<(), KafkaError> {
     let consumer = consumer(settings, 0)?;
     let limit = DEFAULT_MAX_MESSAGE_BYTES;
     let producer = producer(settings, 0, limit, limit)?;
-    make::<BaseConsumer<Unheard>>(consumer, "consumer")?;
-    make::<BaseProducer<Unheard>>(producer, "producer")
+    make::<BaseConsumer<Unheard>>(consumer, "consumer")
+        .and_then(|()| make::<BaseProducer<Unheard>>(producer, "producer"))
+        .map_err(|error| without_values(error, settings))
+}
+
+/// What librdkafka says of properties that do not go together may repeat values, and these may be
+/// secrets.
+fn without_values(error: KafkaError, settings: &KafkaSettings) -> KafkaError {
+    const SHORTEST_SECRET: usize = 4;
+    let KafkaError::InvalidProperties { side, mut reason } = error else {
+        return error;
+    };
+    let values = settings.consumer.values().chain(settings.producer.values());
+    for value in values.filter(|value| value.len() >= SHORTEST_SECRET) {
+        reason = reason.replace(value.as_str(), "…");
+    }
+    KafkaError::InvalidProperties { side, reason }
 }
 
 fn make<C: FromClientConfigAndContext<Unheard>>(
@@ -304,7 +319,7 @@ impl ProducerContext for Unheard {
 }
 
 /// librdkafka's refusal of a property, without the value.
-pub(super) fn refused(error: &ClientError, side: &'static str) -> KafkaError {
+pub(crate) fn refused(error: &ClientError, side: &'static str) -> KafkaError {
     match error {
         // librdkafka's own reason repeats the value.
         ClientError::ClientConfig(result, _, property, _) => KafkaError::InvalidProperty {
@@ -332,6 +347,30 @@ mod tests {
 
     fn settings() -> KafkaSettings {
         KafkaSettings::new("127.0.0.1:9", "in", vec!["out".to_owned()], "dead", "g")
+    }
+
+    #[test]
+    fn a_refusal_shows_no_values() {
+        let mut settings = settings();
+        let given = [
+            ("security.protocol", "SASL_SSL"),
+            ("sasl.mechanisms", "HUSHHUSH"),
+            ("sasl.password", "geheim"),
+        ];
+        for (property, value) in given {
+            settings
+                .consumer
+                .insert(property.to_owned(), value.to_owned());
+            settings
+                .producer
+                .insert(property.to_owned(), value.to_owned());
+        }
+        let error = check(&settings).unwrap_err().to_string();
+        assert!(error.contains("mechanism"), "{error}");
+        assert!(
+            !error.contains("HUSHHUSH") && !error.contains("geheim"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl<'s> Cluster<'s> {
     ///
     /// A refused connection is tried again until the time is over: of several addresses only one
     /// may answer, or it may come up yet. Refused credentials stay refused.
-    pub(super) fn connect(&self) -> Result<Vec<i32>, KafkaError> {
+    pub(super) fn connect(&self, give_up: &dyn Fn() -> bool) -> Result<Vec<i32>, KafkaError> {
         let bootstrap = self.settings.bootstrap.clone();
         let mut reason = "no answer".to_owned();
         loop {
@@ -124,7 +124,7 @@ impl<'s> Cluster<'s> {
                     reason = text;
                 }
             }
-            if Instant::now() >= self.deadline {
+            if Instant::now() >= self.deadline || give_up() {
                 let seconds = self.settings.connect_timeout.as_secs();
                 return Err(KafkaError::Unreachable {
                     bootstrap,

@@ -56,6 +56,7 @@ pub use status::Status;
 
 use crate::pipeline::settings::Settings;
 use member::Setup;
+use topics::Inspection;
 use worker::Worker;
 
 /// How often the workers are looked after.
@@ -81,7 +82,13 @@ pub fn run(
             "outputs, topics and workers do not match in number, the settings: give as many of each".to_owned(),
         ));
     }
-    let inspection = topics::inspect(&settings)?.accepted()?;
+    let give_up = || shutdown.is_requested();
+    let inspected = topics::inspect(&settings, &give_up).and_then(Inspection::accepted);
+    if give_up() {
+        // There is nothing in work yet.
+        return Ok(Summary::default());
+    }
+    let inspection = inspected?;
     for (output, bytes) in core.outputs.iter_mut().zip(&inspection.output_bytes) {
         output.max_bytes = *bytes;
     }

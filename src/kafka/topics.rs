@@ -76,8 +76,12 @@ impl Inspection {
 }
 
 /// Looks at the cluster and the topics, without joining the group. Takes about as long as
-/// `connect_timeout` at most; an error is one of the settings, everything else is a finding.
-pub fn inspect(settings: &KafkaSettings) -> Result<Inspection, KafkaError> {
+/// `connect_timeout` at most; an error is one of the settings, everything else is a finding. No
+/// broker is waited for any longer once `give_up` says so.
+pub fn inspect(
+    settings: &KafkaSettings,
+    give_up: &dyn Fn() -> bool,
+) -> Result<Inspection, KafkaError> {
     client::check(settings)?;
     let sources = sources(settings)?;
     let cluster = Cluster::new(settings)?;
@@ -86,7 +90,7 @@ pub fn inspect(settings: &KafkaSettings) -> Result<Inspection, KafkaError> {
         output_bytes: vec![DEFAULT_MAX_MESSAGE_BYTES; settings.outputs.len()],
         dead_letter_bytes: DEFAULT_MAX_MESSAGE_BYTES,
     };
-    let Some(brokers) = inspection.add(cluster.connect()) else {
+    let Some(brokers) = inspection.add(cluster.connect(give_up)) else {
         return Ok(inspection);
     };
     inspection.fine(format!("connected, {}", count(brokers.len(), "broker")));
@@ -313,7 +317,10 @@ mod tests {
     fn a_broker_that_is_not_there_is_one_line_that_names_it() {
         let mut settings = settings(&["in"]);
         settings.connect_timeout = Duration::from_millis(300);
-        let error = inspect(&settings).unwrap().accepted().unwrap_err();
+        let error = inspect(&settings, &|| false)
+            .unwrap()
+            .accepted()
+            .unwrap_err();
         assert!(matches!(error, KafkaError::Unreachable { .. }), "{error}");
         let text = error.to_string();
         assert!(
