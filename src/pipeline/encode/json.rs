@@ -147,7 +147,7 @@ fn push_process(out: &mut Vec<u8>, key: &str, process: &Process<'_>) {
     });
 }
 
-fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>, facts: &EndFacts) {
+fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>, facts: &EndFacts<'_>) {
     if let Some(ip) = endpoint.ip {
         push_address(out, "ip", ip);
     }

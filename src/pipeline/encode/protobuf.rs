@@ -202,7 +202,7 @@ fn push_direction(out: &mut Vec<u8>, direction: Direction) {
     });
 }
 
-fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>, facts: &EndFacts) {
+fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>, facts: &EndFacts<'_>) {
     if let Some(ip) = endpoint.ip {
         push_nested(out, 1, |out| push_ip(out, ip));
     }

@@ -40,6 +40,7 @@ pub mod direction;
 mod index;
 pub mod internal;
 pub mod listener;
+pub mod lookup;
 mod peers;
 pub mod process;
 #[cfg(test)]
@@ -60,6 +61,7 @@ use direction::{Connection, Direction, End};
 use index::{Listeners, Owner, Program};
 use internal::Internal;
 use listener::Listener;
+use lookup::{AutonomousSystem, Geo, NetworkLabel};
 use peers::Peers;
 use process::Category;
 use scope::Scope;
@@ -149,14 +151,14 @@ impl Default for Enrich {
 }
 
 /// What was found out about one record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Facts<'a> {
     /// What the row is.
     pub kind: Kind,
     /// Of the local end.
-    pub local: EndFacts,
+    pub local: EndFacts<'a>,
     /// Of the remote end.
-    pub remote: EndFacts,
+    pub remote: EndFacts<'a>,
     /// Who called whom; on connections.
     pub direction: Option<Direction>,
     /// The id of the flow.
@@ -174,14 +176,22 @@ pub struct Facts<'a> {
 }
 
 /// What was found out about one end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EndFacts {
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EndFacts<'a> {
     /// What its address is for.
     pub scope: Option<Scope>,
     /// The IPv4 address inside its IPv6 one.
     pub embedded_ipv4: Option<Ipv4Addr>,
     /// IANA's name of its port on the record's transport.
     pub service: Option<&'static str>,
+    /// The operator's name for its network.
+    pub network: Option<&'a NetworkLabel<'a>>,
+    /// Where it is.
+    pub geo: Option<&'a Geo<'a>>,
+    /// Whose network it is part of.
+    pub autonomous_system: Option<&'a AutonomousSystem<'a>>,
+    /// IEEE's name of the maker of its MAC address's interface.
+    pub mac_vendor: Option<&'a str>,
 }
 
 /// A process.
@@ -306,7 +316,7 @@ fn of_row<'a>(record: &Record<'a>, settings: &Enrich, arena: &'a Bump) -> Facts<
     facts
 }
 
-fn end_facts(record: &Record<'_>, end: &Endpoint<'_>, enabled: Enrichments) -> EndFacts {
+fn end_facts<'a>(record: &Record<'_>, end: &Endpoint<'_>, enabled: Enrichments) -> EndFacts<'a> {
     let scope = end
         .ip
         .filter(|_| enabled.has(Enrichment::Scope))
@@ -324,6 +334,7 @@ fn end_facts(record: &Record<'_>, end: &Endpoint<'_>, enabled: Enrichments) -> E
         scope,
         embedded_ipv4,
         service,
+        ..EndFacts::default()
     }
 }
 
@@ -386,7 +397,7 @@ fn answer(
 fn end<'e, 'a>(
     record: &Record<'_>,
     endpoint: &'e Endpoint<'a>,
-    facts: &EndFacts,
+    facts: &EndFacts<'_>,
     enabled: Enrichments,
 ) -> End<'e, 'a> {
     let service = match facts.service {

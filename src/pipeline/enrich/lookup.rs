@@ -1,0 +1,51 @@
+//! What the operator's tables tell about an address: the shapes of the answers, which borrow from
+//! the tables.
+
+/// The operator's own name for a network: the row of the longest prefix that holds the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkLabel<'a> {
+    /// The prefix in canonical text, `10.1.0.0/16`.
+    pub prefix: &'a str,
+    /// What the operator calls it.
+    pub name: &'a str,
+    /// What it is for.
+    pub role: Option<&'a str>,
+    /// Where it is.
+    pub site: Option<&'a str>,
+    /// Whose it is.
+    pub tenant: Option<&'a str>,
+}
+
+/// Where an address is, as a MaxMind DB says.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Geo<'a> {
+    /// Continent, two letters.
+    pub continent_code: Option<&'a str>,
+    /// Country, ISO 3166-1 alpha-2.
+    pub country_iso_code: Option<&'a str>,
+    /// Country, in English.
+    pub country_name: Option<&'a str>,
+    /// First subdivision, ISO 3166-2 with the country before: `US-CA`.
+    pub region_iso_code: Option<&'a str>,
+    /// First subdivision, in English.
+    pub region_name: Option<&'a str>,
+    /// City, in English.
+    pub city_name: Option<&'a str>,
+    /// Postal code.
+    pub postal_code: Option<&'a str>,
+    /// Time zone, IANA's name.
+    pub time_zone: Option<&'a str>,
+    /// Latitude and longitude in degrees (WGS 84).
+    pub location: Option<(f64, f64)>,
+    /// Radius around the location that most likely holds the address, in kilometres.
+    pub accuracy_radius_km: Option<u16>,
+}
+
+/// Whose network an address is part of, as a MaxMind DB says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AutonomousSystem<'a> {
+    /// Its number.
+    pub number: Option<u32>,
+    /// The organization that it is registered to.
+    pub organization: Option<&'a str>,
+}
