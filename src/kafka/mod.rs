@@ -31,6 +31,7 @@ mod cluster;
 mod commit;
 mod context;
 mod delivery;
+mod inheritance;
 mod lag;
 mod limits;
 mod member;
