@@ -96,9 +96,9 @@ const ENRICHMENTS: &[&str] = &{
 pub const KEYS: &[Key] = &[
     key(
         "delivery",
-        Form::OneOf(&["at_least_once", "exactly_once"]),
-        "\"at_least_once\"",
-        "What holds after a crash: with `at_least_once` some events may come again, under the same `event_id`; with `exactly_once` readers of committed records (`isolation.level=read_committed`) see every event and dead letter once. See docs/delivery.md for what is proved of it.",
+        Form::OneOf(&["exactly_once", "at_least_once"]),
+        "\"exactly_once\"",
+        "What holds after a crash: with `exactly_once` readers of committed records (`isolation.level=read_committed`) see every event and dead letter once; with `at_least_once` some events may come again, under the same `event_id`, and all are seen a little sooner. See docs/delivery.md.",
     ),
     key(
         "workers",
