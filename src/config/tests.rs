@@ -429,7 +429,7 @@ fn an_error_says_what_where_and_what_to_do() {
         [kafka]\nstatic_membership = true\ngroup_protocol = "consumer"
             kafka.group_protocol "consumer" does not go with kafka.static_membership, netsieve.toml:3: turn one of them off
         [source]\ntopic = []
-            source.topic cannot be a list, netsieve.toml:2: give a text or a list of texts
+            source.topic is an empty list, netsieve.toml:2: give at least one
         [source]\ntopic = "a b"
             source.topic cannot be "a b", netsieve.toml:2: give letters, digits, dots, underscores and hyphens, or a ^pattern
         [source]\ntopic = "^("
