@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 
-use crate::stage::PATIENCE;
+use super::stage::PATIENCE;
 
 /// A processor; it is killed, by its id, when the test fails.
 pub(crate) struct Process {
