@@ -14,16 +14,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Every so many messages one is of another size.
 const LARGE_EVERY: usize = 50;
 
-/// A load of mostly small messages and some large ones, 1 to 200 records each, 7 in the mean; so
-/// large a share is bad.
-pub(crate) fn mixed(start_ms: i64, bad: f64) -> impl Iterator<Item = Generated> {
-    let of = |seed, max_records| {
+/// A load of mostly small messages and some large ones: 1 to 200 records each, 7 in the mean.
+pub(crate) fn mixed(options: Options) -> impl Iterator<Item = Generated> {
+    let of = move |seed, max_records| {
         Generator::new(Options {
             seed,
             max_records,
-            start_ms,
-            bad,
-            ..Options::default()
+            ..options
         })
     };
     let (mut small, mut large) = (of(1, 10), of(2, 200));

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use netsieve::generate::Generated;
+use netsieve::generate::{Generated, Options};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -40,13 +40,19 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Makes the topics.
+    /// Makes the topics; one in a hundred messages, and of their records, is bad.
     pub(crate) fn open(test: &str) -> Self {
-        Self::with_bad(test, BAD)
+        Self::with_load(
+            test,
+            Options {
+                bad: BAD,
+                ..Options::default()
+            },
+        )
     }
 
-    /// Makes the topics, for a load of which so large a share is bad.
-    pub(crate) fn with_bad(test: &str, bad: f64) -> Self {
+    /// Makes the topics, for a load that differs from the usual one in these options.
+    pub(crate) fn with_load(test: &str, options: Options) -> Self {
         let bootstrap = cluster::bootstrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let now_ms = i64::try_from(now.as_millis()).unwrap();
@@ -68,7 +74,10 @@ impl Stage {
         Self {
             due: Due::default(),
             // The brokers delete old records by these times, and refuse those of the future.
-            load: Box::new(mixed(now_ms - 60_000, bad)),
+            load: Box::new(mixed(Options {
+                start_ms: now_ms - 60_000,
+                ..options
+            })),
             feed: Feed::connect(&bootstrap, &name, None),
             sent: 0,
             ends: [0; SOURCE_PARTITIONS as usize],
