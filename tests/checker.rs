@@ -281,8 +281,18 @@ fn too_large_a_record_may_come_as_a_dead_letter_only_where_that_is_said() {
     let verdict = judge(&due, &came, ONCE);
     assert_clean(&verdict);
     assert_eq!(verdict.too_large, 1);
-    let event = perfect().1[at].clone();
-    came.push(event.clone());
+    came.push(perfect().1.swap_remove(at));
     let verdict = judge(&due, &came, ONCE);
     assert_eq!(verdict.count(Kind::Doubled), 1, "{verdict}");
+    came.pop();
+
+    // It may come after the other dead letters of its message, and not after the next message.
+    let letter = came.remove(at);
+    let is_of_it = |one: &Came| one.origin.1 == letter.origin.1;
+    let end = came.iter().rposition(is_of_it).unwrap() + 1;
+    came.insert(end, letter.clone());
+    assert_clean(&judge(&due, &came, ONCE));
+    came.remove(end);
+    came.push(letter.clone());
+    only(&judge(&due, &came, ONCE), Kind::OutOfOrder, &letter);
 }

@@ -26,7 +26,7 @@ fn offsets_reset(plan: &Plan) -> Told {
     let mut stage = plan.open();
     stage.feed(plan.part(9, 10));
     let process = plan.start(&stage, "a", &[]);
-    plan.wait_for_part(&stage, 1, 2);
+    stage.wait_for_all();
     process.stop();
     let before = stage.positions().unwrap();
     let shift = format!("-{}", plan.part(1, 40));

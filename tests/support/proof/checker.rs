@@ -418,7 +418,12 @@ impl<'d> Checker<'d> {
                 text = is_once_more.then(|| format!("it goes back for time {}", way.returns));
             }
         } else {
-            let later = way.furthest.filter(|furthest| *furthest > one.origin);
+            // That an event is too large is found when all records of its message are judged.
+            let index = (!one.outcome.is_too_large()).then_some(one.origin.2);
+            let later = way.furthest.filter(|(partition, offset, record)| {
+                let turn = (*partition, *offset, index.map(|_| *record));
+                turn > (one.origin.0, one.origin.1, index)
+            });
             text = later.map(|later| format!("it came after {}", source(later)));
             way.furthest = way.furthest.max(Some(one.origin));
         }
