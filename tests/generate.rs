@@ -186,6 +186,25 @@ fn sizes_are_broken_only_when_that_is_asked() {
 }
 
 #[test]
+fn commands_are_long_only_when_that_is_asked() {
+    let longest = |long_commands| {
+        let messages = load(Options {
+            messages: Some(50),
+            long_commands,
+            ..Options::default()
+        });
+        let records = messages.iter().flat_map(|of| of.expected.records());
+        let lengths = records.filter_map(|record| match record {
+            RecordOutcome::Event(event) => Some(event.process.as_ref()?.len()),
+            RecordOutcome::Reject(_) => None,
+        });
+        lengths.max().unwrap()
+    };
+    assert!(longest(0.0) < 256);
+    assert!((8 << 10..20 << 10).contains(&longest(0.1)));
+}
+
+#[test]
 fn messages_for_files_are_lines() {
     let messages = load(Options {
         encodings: Encodings::Json,

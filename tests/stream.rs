@@ -1,21 +1,23 @@
 //! The whole stream: processors as processes of their own come, go and die, and what comes out
 //! is what the load's manifest says, no more, no less, and in order.
 
-#[path = "stream/books.rs"]
-mod books;
 #[path = "stream/broker.rs"]
 mod broker;
 #[path = "stream/process.rs"]
 mod process;
+#[path = "support/proof/mod.rs"]
+mod proof;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use books::{Came, Due, Origin};
-use broker::{Feed, Outlet, SOURCE, SOURCE_PARTITIONS, WRITTEN};
+use broker::{Outlet, SOURCE, SOURCE_PARTITIONS};
 use netsieve::generate::{Generator, Options};
 use netsieve::kafka::mock::EmbeddedCluster;
 use process::Process;
+use proof::checker::{Came, Due, Origin, Promise, judge};
+use proof::feed::Feed;
+use proof::outputs::WRITTEN;
 
 const MESSAGES: u64 = 2_000;
 /// Until when everything must have happened; it takes about half of it.
@@ -53,12 +55,12 @@ impl Stream {
         assert_eq!((options.min_records, options.max_records), (1, 50));
         Self {
             begun: Instant::now(),
-            feed: Feed::connect(bootstrap),
+            feed: Feed::connect(bootstrap, SOURCE, None),
             outlet: Outlet::open(bootstrap),
             load: Generator::new(options),
             sent: 0,
             last_sent: Instant::now(),
-            due: Due::new(),
+            due: Due::default(),
             open: BTreeSet::new(),
             came: Vec::new(),
         }
@@ -105,10 +107,10 @@ impl Stream {
         self.feed.send(&message, partition);
         self.sent += 1;
         self.last_sent = Instant::now();
-        let mut due = Due::new();
-        books::enter(&mut due, &message.expected, partition, offset);
-        self.open.extend(due.keys());
-        self.due.extend(due);
+        let mut due = Due::default();
+        due.enter(&message.expected, partition, offset);
+        self.open.extend(due.origins());
+        self.due.enter(&message.expected, partition, offset);
     }
 
     /// Asks a process to end, and lets the stream flow until it has.
@@ -179,8 +181,11 @@ fn join_and_kill(stream: &mut Stream, bootstrap: &str, mut first: Process) -> Pr
 
 #[test]
 fn what_comes_out_is_the_manifest_whoever_joins_leaves_or_dies() {
-    let mut topics = WRITTEN.to_vec();
-    topics.push((SOURCE, SOURCE_PARTITIONS));
+    let names = WRITTEN.map(|(_, end, partitions)| (format!("{SOURCE}.{end}"), partitions));
+    let written = names
+        .iter()
+        .map(|(topic, partitions)| (topic.as_str(), *partitions));
+    let topics: Vec<_> = written.chain([(SOURCE, SOURCE_PARTITIONS)]).collect();
     let cluster = EmbeddedCluster::start(&topics).unwrap();
     let bootstrap = cluster.bootstrap_servers();
     let mut stream = Stream::open(&bootstrap);
@@ -203,11 +208,7 @@ fn what_comes_out_is_the_manifest_whoever_joins_leaves_or_dies() {
 
     let ends = [i64::try_from(MESSAGES).unwrap() / i64::from(SOURCE_PARTITIONS); ALL];
     assert_eq!(broker::committed(&bootstrap), ends);
-    let differences = books::differences(&stream.due, &stream.came, HANDOVERS);
-    let shown = &differences[..differences.len().min(20)];
-    assert!(
-        shown.is_empty(),
-        "{} differences, among them {shown:#?}",
-        differences.len()
-    );
+    let promise = Promise::AtLeastOnce { returns: HANDOVERS };
+    let verdict = judge(&stream.due, &stream.came, promise);
+    assert!(verdict.is_clean(), "{verdict}");
 }

@@ -35,6 +35,9 @@ pub struct Args {
     /// Let bad ones break the default size limits as well
     #[arg(long)]
     oversized: bool,
+    /// Share of good records whose process name is a command line of some KiB: 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    long_commands: f64,
     /// What everything random follows from
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -187,6 +190,7 @@ fn options(args: &Args) -> Result<Options, CliError> {
         },
         start_ms: args.start_time.0,
         oversized: args.oversized,
+        long_commands: args.long_commands,
     })
 }
 

@@ -76,7 +76,7 @@ impl Expected {
 }
 
 /// The facts of an event that the generator vouches for; names are the event's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ExpectedEvent {
     /// `connection`, `listener` or `idle`.
     pub kind: String,
@@ -107,7 +107,7 @@ pub struct ExpectedEvent {
 }
 
 /// One end of an expected event.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ExpectedEnd {
     /// The address in canonical text.
     #[serde(default, skip_serializing_if = "Option::is_none")]

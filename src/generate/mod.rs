@@ -65,6 +65,9 @@ pub struct Options {
     pub start_ms: i64,
     /// Whether bad ones may break the default size limits as well.
     pub oversized: bool,
+    /// Share of good records whose process name is a command line of some KiB, as those of Java
+    /// programs are: 0 to 1.
+    pub long_commands: f64,
 }
 
 impl Default for Options {
@@ -79,6 +82,7 @@ impl Default for Options {
             carrier: Carrier::Kafka,
             start_ms: DEFAULT_START_MS,
             oversized: false,
+            long_commands: 0.0,
         }
     }
 }
@@ -249,7 +253,11 @@ impl Generator {
                 self.bad_record(encoding, rng)
             } else {
                 let socket = host.socket(place, listeners, rng);
-                good_record(host, &socket, encoding, &warnings, rng)
+                let mut spelled = host.tool.spell(host, &socket, rng);
+                if self.options.long_commands > 0.0 && rng.chance(self.options.long_commands) {
+                    spelled.prolong_command(rng);
+                }
+                good_record(spelled, encoding, &warnings, rng)
             };
             draw.draft.entries.push(entry);
             draw.outcomes.push(outcome);
@@ -425,13 +433,11 @@ fn message_id(rng: &mut Rng) -> String {
 }
 
 fn good_record(
-    host: &Host,
-    socket: &hosts::Socket,
+    spellings::Spelled { row, mut truth }: spellings::Spelled,
     encoding: Encoding,
     of_message: &BTreeSet<Warning>,
     rng: &mut Rng,
 ) -> (Entry, RecordOutcome) {
-    let spellings::Spelled { row, mut truth } = host.tool.spell(host, socket, rng);
     let mut quirk = Quirk::None;
     if rng.chance(0.01) {
         quirk = Quirk::UnknownField;

@@ -110,6 +110,25 @@ pub(super) struct Spelled {
     pub(super) truth: Truth,
 }
 
+impl Spelled {
+    /// Gives the process, where it has a name, arguments as those of a Java program: 1 to 16 KiB.
+    pub(super) fn prolong_command(&mut self, rng: &mut Rng) {
+        if self.row.process.is_empty() {
+            return;
+        }
+        let entries = rng.between(25, 400);
+        self.row.process.push_str(" -cp ");
+        for number in 0..entries {
+            let entry = format!(
+                "/srv/app/lib/component-{number:03}-{:04x}.jar:",
+                rng.below(1 << 16)
+            );
+            self.row.process.push_str(&entry);
+        }
+        self.truth.process = Some(self.row.process.clone());
+    }
+}
+
 /// The socket in the contract's own notation, `tcp,ipv4` with `ip:port`: what every other
 /// spelling starts from.
 pub(super) fn plain(socket: &Socket) -> Spelled {

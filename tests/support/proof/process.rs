@@ -1,13 +1,15 @@
 //! `netsieve run` as a child process.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::stage::PATIENCE;
+use super::stage::PATIENCE;
 
 /// A processor; it is killed, by its id, when the test fails.
 pub(crate) struct Process {
@@ -48,6 +50,45 @@ impl Process {
         Self { child, folder }
     }
 
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// The source partitions that it owns, by its log.
+    pub(crate) fn owned(&self) -> BTreeSet<i32> {
+        let mut owned = BTreeSet::new();
+        for line in self.lines() {
+            let partition = || i32::try_from(line["partition"].as_i64()?).ok();
+            match (line["message"].as_str(), partition()) {
+                (Some("partition assigned"), Some(partition)) => {
+                    owned.insert(partition);
+                }
+                (Some("partition given away"), Some(partition)) => {
+                    owned.remove(&partition);
+                }
+                _ => {}
+            }
+        }
+        owned
+    }
+
+    /// The offset at which it took each source partition over, the last time that it did.
+    pub(crate) fn starts(&self) -> BTreeMap<i32, i64> {
+        let assigned = self.lines().into_iter().filter_map(|line| {
+            let is_assigned = line["message"] == "partition assigned";
+            let partition = i32::try_from(line["partition"].as_i64()?).ok()?;
+            is_assigned.then_some((partition, line["offset"].as_i64()?))
+        });
+        assigned.collect()
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        let log = self.log();
+        let lines = log.lines().map(serde_json::from_str);
+        lines.filter_map(Result::ok).collect()
+    }
+
     /// Everything that it has logged.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(log_path(&self.folder)).unwrap_or_default()
@@ -80,6 +121,11 @@ impl Process {
         assert_eq!(self.child.try_wait().unwrap(), None, "it runs");
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Waits until it ends by itself; gives its exit code.
+    pub(crate) fn wait(mut self) -> Option<i32> {
+        self.ended().code()
     }
 
     /// Asks it to end, and waits until it has done so in order.

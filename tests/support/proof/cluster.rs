@@ -1,0 +1,56 @@
+//! The cluster that `./with-kafka` keeps, and what can be done to it.
+
+use std::process::Command;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// What `./with-kafka` says in the environment.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(format!("NETSIEVE_KAFKA_{name}")).ok()
+}
+
+/// The brokers' addresses.
+pub(crate) fn bootstrap() -> String {
+    variable("BOOTSTRAP").expect("a cluster: run it by ./with-kafka, see its --help")
+}
+
+/// Does something to the brokers, or asks where something is; gives what was answered.
+pub(crate) fn ctl(arguments: &[&str]) -> String {
+    let program = variable("CTL").expect("a cluster that ./with-kafka keeps");
+    run(Command::new(program).args(arguments))
+}
+
+/// Runs one of Kafka's own tools.
+pub(crate) fn tool(name: &str, arguments: &[&str]) -> String {
+    run(Command::new(name).args(arguments))
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Makes topics with so many partitions, and with as many replicas as the cluster has by default.
+pub(crate) fn create_topics(bootstrap: &str, topics: &[(String, i32)]) {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap);
+    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+    let topics = topics
+        .iter()
+        .map(|(topic, partitions)| NewTopic::new(topic, *partitions, TopicReplication::Fixed(-1)));
+    let topics: Vec<_> = topics.collect();
+    let options = AdminOptions::new().operation_timeout(Some(ANSWER));
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let created = runtime
+        .unwrap()
+        .block_on(admin.create_topics(&topics, &options));
+    for result in created.unwrap() {
+        result.unwrap();
+    }
+}
