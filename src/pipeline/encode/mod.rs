@@ -4,6 +4,7 @@
 //! message and copied into each event.
 
 mod json;
+mod members;
 mod protobuf;
 mod text;
 
