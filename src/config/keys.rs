@@ -177,9 +177,9 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "outputs[].format",
-        Form::OneOf(&["protobuf", "json"]),
+        Form::OneOf(&["protobuf", "json", "ecs"]),
         "\"protobuf\"",
-        "Format of the values.",
+        "Format of the values: netsieve's own in protobuf or JSON, or Elastic Common Schema.",
     ),
     key(
         "outputs[].key",

@@ -19,6 +19,21 @@ pub(super) fn push_object(out: &mut Vec<u8>, key: &str, write: impl FnOnce(&mut 
     out.push(b',');
 }
 
+/// An object, unless it comes out empty.
+pub(super) fn push_object_if_any(out: &mut Vec<u8>, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    push_key(out, key);
+    out.push(b'{');
+    let empty = out.len();
+    write(out);
+    if out.len() == empty {
+        out.truncate(start);
+        return;
+    }
+    close(out);
+    out.push(b',');
+}
+
 /// Ends an object: its last member's comma gives way to the brace.
 pub(super) fn close(out: &mut Vec<u8>) {
     out.pop_if(|last| *last == b',');
@@ -60,6 +75,27 @@ pub(super) fn push_number(out: &mut Vec<u8>, key: &str, value: Option<u64>) {
     }
 }
 
+/// A whole number as a string.
+pub(super) fn push_decimal_text(out: &mut Vec<u8>, key: &str, value: i64) {
+    push_plain(out, key, |out| push_signed(out, value));
+}
+
+fn push_signed(out: &mut Vec<u8>, value: i64) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    push_decimal(out, value.unsigned_abs());
+}
+
+/// A number with a fraction; what is no number to JSON is left out.
+pub(super) fn push_float(out: &mut Vec<u8>, key: &str, value: f64) {
+    if value.is_finite() {
+        push_key(out, key);
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "{value},");
+    }
+}
+
 pub(super) fn push_flag(out: &mut Vec<u8>, key: &str, value: bool) {
     push_key(out, key);
     out.extend_from_slice(if value { b"true," } else { b"false," });
@@ -91,6 +127,15 @@ pub(super) fn push_escaped(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.extend_from_slice(rest);
+}
+
+/// A JSON string in lower case, as far as its letters are ASCII's.
+pub(super) fn push_lower_case(out: &mut Vec<u8>, text: &str) {
+    let start = out.len();
+    push_string(out, text);
+    if let Some(written) = out.get_mut(start..) {
+        written.make_ascii_lowercase();
+    }
 }
 
 fn push_escape(out: &mut Vec<u8>, byte: u8) {
