@@ -28,7 +28,7 @@ Examples:
   netsieve generate --messages 10 | netsieve pipe  the same from another command
   netsieve pipe --raw value.bin                    a value as Kafka has it
   netsieve pipe --input protobuf --output protobuf <in.bin >out.bin
-  netsieve pipe --output ecs messages.jsonl         Elastic Common Schema
+  netsieve pipe --output ecs messages.jsonl         Elastic Common Schema; ocsf for OCSF
   netsieve pipe --dead-letters rejects.jsonl messages.jsonl | jq .local")]
 pub struct Args {
     /// Files to read in order; `-` or none is standard input
@@ -40,7 +40,7 @@ pub struct Args {
     /// Take each whole file as one message, as a Kafka value would be, and detect its format
     #[arg(long, conflicts_with = "input")]
     raw: bool,
-    /// Format of events: native JSON or Elastic Common Schema one a line, or protobuf each
+    /// Format of events: native JSON, Elastic Common Schema or OCSF one a line, or protobuf each
     /// after its length as a varint
     #[arg(long, value_enum, default_value_t = OutputFormat::Json)]
     output: OutputFormat,
@@ -64,6 +64,7 @@ enum InputFormat {
 enum OutputFormat {
     Json,
     Ecs,
+    Ocsf,
     Protobuf,
 }
 
@@ -113,6 +114,7 @@ fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
         format: match args.output {
             OutputFormat::Json => Format::Json,
             OutputFormat::Ecs => Format::Ecs,
+            OutputFormat::Ocsf => Format::Ocsf,
             OutputFormat::Protobuf => Format::Protobuf,
         },
         key: Key::None,

@@ -82,11 +82,13 @@ pub enum Format {
     Json,
     /// Elastic Common Schema.
     Ecs,
+    /// Open Cybersecurity Schema Framework, class Network Activity.
+    Ocsf,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: &[Self] = &[Self::Protobuf, Self::Json, Self::Ecs];
+    pub const ALL: &[Self] = &[Self::Protobuf, Self::Json, Self::Ecs, Self::Ocsf];
     /// How many formats there are.
     pub const COUNT: usize = Self::ALL.len();
 
@@ -96,6 +98,7 @@ impl Format {
             Self::Protobuf => "protobuf",
             Self::Json => "json",
             Self::Ecs => "ecs",
+            Self::Ocsf => "ocsf",
         }
     }
 
@@ -103,7 +106,7 @@ impl Format {
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Protobuf => "application/x-protobuf",
-            Self::Json | Self::Ecs => "application/json",
+            Self::Json | Self::Ecs | Self::Ocsf => "application/json",
         }
     }
 
@@ -113,6 +116,7 @@ impl Format {
         match self {
             Self::Protobuf | Self::Json => "netsieve.v1.Event",
             Self::Ecs => "ecs/9.4.0",
+            Self::Ocsf => "ocsf/1.8.0/network_activity",
         }
     }
 }

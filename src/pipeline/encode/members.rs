@@ -80,6 +80,13 @@ pub(super) fn push_decimal_text(out: &mut Vec<u8>, key: &str, value: i64) {
     push_plain(out, key, |out| push_signed(out, value));
 }
 
+/// A whole number that may be negative.
+pub(super) fn push_integer(out: &mut Vec<u8>, key: &str, value: i64) {
+    push_key(out, key);
+    push_signed(out, value);
+    out.push(b',');
+}
+
 fn push_signed(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.push(b'-');

@@ -6,6 +6,7 @@
 mod ecs;
 mod json;
 mod members;
+mod ocsf;
 mod protobuf;
 mod text;
 
@@ -99,6 +100,7 @@ pub struct Encoders {
     protobuf: Prepared,
     json: Prepared,
     ecs: Prepared,
+    ocsf: Prepared,
 }
 
 /// The shared parts of a message in one format, once they are `ready`.
@@ -107,7 +109,8 @@ struct Prepared {
     ready: bool,
     /// What the message's metadata say.
     metadata: Vec<u8>,
-    /// Where the message was read, and in ECS what of the metadata has no field of its own there.
+    /// Where the message was read, and in formats of others what of the metadata has no field of
+    /// its own there.
     ingest: Vec<u8>,
 }
 
@@ -117,6 +120,7 @@ impl Encoders {
         self.protobuf.ready = false;
         self.json.ready = false;
         self.ecs.ready = false;
+        self.ocsf.ready = false;
     }
 
     /// Appends one event in the format.
@@ -139,6 +143,10 @@ impl Encoders {
             Format::Ecs => {
                 self.ecs.make_ready(facts, ecs::prepare);
                 ecs::push_event(out, event, facts, &self.ecs);
+            }
+            Format::Ocsf => {
+                self.ocsf.make_ready(facts, ocsf::prepare);
+                ocsf::push_event(out, event, facts, &self.ocsf);
             }
         }
     }
