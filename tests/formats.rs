@@ -573,6 +573,50 @@ fn headers_name_the_format() {
     assert_eq!(triple.ocsf["metadata"]["version"], "1.8.0");
 }
 
+/// The type that the templates give a field: theirs, or that of a template for its kind.
+fn mapped<'t>(mappings: &'t Value, field: &str) -> Option<&'t str> {
+    let inner = |at: &'t Value, key: &str| at["properties"].get(key);
+    let found = field.split('.').try_fold(mappings, inner)?;
+    found["type"].as_str()
+}
+
+#[test]
+fn the_elasticsearch_templates_take_every_event() {
+    let read = |name: &str| -> Value {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/elasticsearch");
+        let text = std::fs::read_to_string(path.join(name)).expect("it is there");
+        serde_json::from_str(&text).expect("it is JSON")
+    };
+    let component = read("component-template.json");
+    let mappings = &component["template"]["mappings"];
+    let index = read("index-template.json");
+    assert_eq!(index["composed_of"], json!(["netsieve-ecs"]));
+    assert_eq!(index["data_stream"], json!({}));
+    assert_eq!(
+        index["template"]["settings"]["index"]["mapping"]["coerce"],
+        false
+    );
+    let judge = |triple: &Triple| {
+        for (path, value) in leaves(&triple.ecs) {
+            let point = path.strip_suffix(".lat").or(path.strip_suffix(".lon"));
+            let field = point.unwrap_or(&path);
+            let expected = match ecs::FIELDS.get(field) {
+                Some(field) => field.kind,
+                None => "keyword",
+            };
+            assert_eq!(mapped(mappings, field), Some(expected), "{path} = {value}");
+        }
+    };
+    generated(2_000, judge);
+    events(&every_sort_of_row()).iter().for_each(judge);
+    let all = EndFacts {
+        network: Some(&LABEL),
+        geo: Some(&GEO),
+        ..EndFacts::default()
+    };
+    judge(&looked_up(all, all));
+}
+
 /// No place in the tables is idle: each is filled in some event here.
 #[test]
 fn every_place_of_the_tables_is_filled() {

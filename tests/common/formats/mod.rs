@@ -4,6 +4,7 @@
 pub(crate) mod ecs;
 pub(crate) mod mapping;
 pub(crate) mod ocsf;
+pub(crate) mod pages;
 
 use netsieve::pipeline::encode::{Encoders, Event, MessageFacts};
 use netsieve::pipeline::message::Input;
