@@ -177,9 +177,9 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "outputs[].format",
-        Form::OneOf(&["protobuf", "json"]),
+        Form::OneOf(&["protobuf", "json", "ecs", "ocsf"]),
         "\"protobuf\"",
-        "Format of the values.",
+        "Format of the values: netsieve's own in protobuf or JSON, Elastic Common Schema, or OCSF's Network Activity; see docs/formats.md.",
     ),
     key(
         "outputs[].key",

@@ -136,15 +136,12 @@ fn clear<T>(buffer: &mut Vec<T>) {
     }
 }
 
-/// The schema's name in the `netsieve.schema` header.
-pub const EVENT_SCHEMA: &str = "netsieve.v1.Event";
-
 /// The headers of the events of a message in a format: what the value is, and the trace that the
 /// message belongs to (W3C Trace Context), passed through.
 pub fn event_headers<'a>(format: Format, input: &Input<'a>) -> impl Iterator<Item = Header<'a>> {
     let own = [
         ("content-type", Some(format.content_type().as_bytes())),
-        ("netsieve.schema", Some(EVENT_SCHEMA.as_bytes())),
+        ("netsieve.schema", Some(format.schema().as_bytes())),
     ];
     let is_trace = |(name, _): &Header<'_>| {
         ["traceparent", "tracestate"]
