@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::config::{Config, load};
 use crate::kafka::{self, Shutdown, Status};
@@ -10,7 +11,7 @@ use crate::observe::http::{self, Pages};
 use crate::observe::{logs, metrics};
 
 use super::background::Background;
-use super::{CliError, Global};
+use super::{CliError, Global, tables};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -34,6 +35,7 @@ pub struct Args {
 pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
     let sources = global.sources(args.bootstrap);
     let config = load(&sources)?.config;
+    let loaded = tables::load(&config)?;
     // Before anything else: a second process of this name ends here.
     let listener = config.http_listen.map(http::bind).transpose();
     let listener = listener.map_err(CliError::failure)?;
@@ -59,7 +61,9 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
         "starting"
     );
     let settings = config.kafka_settings(instance);
-    let result = kafka::run(settings, config.core_settings(), &shutdown, &status);
+    let mut core = config.core_settings();
+    core.enrich.reference = Arc::new(loaded.reference);
+    let result = kafka::run(settings, core, &shutdown, &status);
     background.stop();
     let summary = result?;
     tracing::info!(

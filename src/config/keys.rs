@@ -289,6 +289,11 @@ pub const KEYS: &[Key] = &[
         r#"["private", "unique_local", "loopback", "link_local"]"#,
         "The networks that are yours, for `direction.perimeter`: prefixes such as `198.51.100.0/24`, and names of scopes as `docs/events.md` lists them.",
     ),
+    key_without_default(
+        "networks.labels",
+        Form::Text,
+        "File of your names for networks, CSV or TOML: `prefix,name,role,site,tenant`. See docs/reference.md.",
+    ),
     key(
         "enrich.disable",
         Form::AnyOf(ENRICHMENTS),

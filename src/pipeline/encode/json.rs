@@ -8,6 +8,7 @@ use super::{Event, MessageFacts, Prepared};
 use crate::pipeline::code::Warning;
 use crate::pipeline::enrich::direction::Confidence;
 use crate::pipeline::enrich::listener::Exposure;
+use crate::pipeline::enrich::lookup::{Geo, NetworkLabel};
 use crate::pipeline::enrich::process::Category;
 use crate::pipeline::enrich::{EndFacts, Enrichment, Facts, Process};
 use crate::pipeline::record::{Endpoint, Network, Row, State};
@@ -169,6 +170,46 @@ fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>, facts: &EndFacts<'_
         push_address(out, "embedded_ipv4", ip.into());
     }
     push_member(out, "service", facts.service);
+    push_member(out, "mac_vendor", facts.mac_vendor);
+    if let Some(label) = facts.network {
+        push_object(out, "network", |out| push_label(out, label));
+    }
+    if let Some(geo) = facts.geo {
+        push_object(out, "geo", |out| push_geo(out, geo));
+    }
+    if let Some(system) = facts.autonomous_system {
+        push_object(out, "as", |out| {
+            push_number(out, "number", system.number.map(u64::from));
+            push_member(out, "organization", system.organization);
+        });
+    }
+}
+
+fn push_label(out: &mut Vec<u8>, label: &NetworkLabel<'_>) {
+    push_member(out, "prefix", Some(label.prefix));
+    push_member(out, "name", Some(label.name));
+    push_member(out, "role", label.role);
+    push_member(out, "site", label.site);
+    push_member(out, "tenant", label.tenant);
+}
+
+fn push_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {
+    push_member(out, "continent_code", geo.continent_code);
+    push_member(out, "country_iso_code", geo.country_iso_code);
+    push_member(out, "country_name", geo.country_name);
+    push_member(out, "region_iso_code", geo.region_iso_code);
+    push_member(out, "region_name", geo.region_name);
+    push_member(out, "city_name", geo.city_name);
+    push_member(out, "postal_code", geo.postal_code);
+    push_member(out, "time_zone", geo.time_zone);
+    if let Some((latitude, longitude)) = geo.location {
+        push_object(out, "location", |out| {
+            push_float(out, "latitude", latitude);
+            push_float(out, "longitude", longitude);
+        });
+    }
+    let radius = geo.accuracy_radius_km;
+    push_number(out, "accuracy_radius_km", radius.map(u64::from));
 }
 
 fn push_address(out: &mut Vec<u8>, key: &str, ip: IpAddr) {
@@ -244,6 +285,14 @@ fn push_number(out: &mut Vec<u8>, key: &str, value: Option<u64>) {
         push_decimal(out, value);
         out.push(b',');
     }
+}
+
+/// A finite number, in the shortest digits that are read back as the same.
+fn push_float(out: &mut Vec<u8>, key: &str, value: f64) {
+    push_key(out, key);
+    // Writing to a vector cannot fail.
+    let _ = serde_json::to_writer(&mut *out, &value);
+    out.push(b',');
 }
 
 fn push_flag(out: &mut Vec<u8>, key: &str, value: bool) {

@@ -39,10 +39,14 @@ pub mod community_id;
 pub mod direction;
 mod index;
 pub mod internal;
+pub mod labels;
 pub mod listener;
 pub mod lookup;
 mod peers;
+pub mod prefix;
 pub mod process;
+mod ranges;
+pub mod reference;
 #[cfg(test)]
 mod rows;
 pub mod scope;
@@ -51,6 +55,7 @@ pub mod service;
 mod tests;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
@@ -64,6 +69,7 @@ use listener::Listener;
 use lookup::{AutonomousSystem, Geo, NetworkLabel};
 use peers::Peers;
 use process::Category;
+use reference::{Asked, Reference};
 use scope::Scope;
 
 named! {
@@ -77,6 +83,10 @@ named! {
     Listener "listener" 6 "Exposure, families and peers of a listener."
     PeerProcess "peer_process" 7 "Process at the other end of a connection within the host."
     PidInference "pid_inference" 8 "Process of a row without one, by the listener that it came in by."
+    NetworkLabel "network_label" 9 "The operator's names for the networks of both ends."
+    Geo "geo" 10 "Where globally reachable addresses are."
+    As "as" 11 "Whose networks globally reachable addresses are part of."
+    MacVendor "mac_vendor" 12 "Makers of the interfaces by their MAC addresses."
 }
 
 /// A set of enrichments, listed in their fixed order.
@@ -138,6 +148,8 @@ pub struct Enrich {
     pub internal: Internal,
     /// Seed of the Community ID; monitors that are to agree need the same.
     pub community_id_seed: u16,
+    /// The operator's tables; a message is enriched from one generation of each.
+    pub reference: Arc<Reference>,
 }
 
 impl Default for Enrich {
@@ -146,6 +158,7 @@ impl Default for Enrich {
             enabled: Enrichments::ALL,
             internal: Internal::default(),
             community_id_seed: 0,
+            reference: Arc::default(),
         }
     }
 }
@@ -226,13 +239,18 @@ pub struct Tables {
 /// Finds out about every record of a message, in their order.
 pub fn message<'a>(
     records: &[Record<'a>],
-    settings: &Enrich,
+    settings: &'a Enrich,
     tables: &mut Tables,
     arena: &'a Bump,
 ) -> ArenaVec<'a, Facts<'a>> {
     let enabled = settings.enabled;
     let mut facts = ArenaVec::with_capacity_in(records.len(), arena);
     facts.extend(records.iter().map(|record| of_row(record, settings, arena)));
+    if let Some(asked) = Asked::of(settings) {
+        for (record, facts) in records.iter().zip(&mut facts) {
+            asked.look_up(record, facts, arena);
+        }
+    }
     let needs_index = [
         Enrichment::Direction,
         Enrichment::Listener,
