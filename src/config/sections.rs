@@ -267,7 +267,17 @@ impl Reader {
     fn reference(&mut self) -> Result<Files, ConfigError> {
         Ok(Files {
             network_labels: self.file("networks.labels")?,
+            geo: self.files("reference.geo")?,
+            asn: self.files("reference.asn")?,
+            vendors: self.files("reference.vendors")?,
+            process_categories: self.file("reference.process_categories")?,
         })
+    }
+
+    /// The paths of files, as many as are given.
+    fn files(&mut self, key: &'static str) -> Result<Vec<PathBuf>, ConfigError> {
+        let paths = self.find(key)?.map(|given| given.texts()).transpose()?;
+        Ok(paths.into_iter().flatten().map(PathBuf::from).collect())
     }
 
     /// The path of a file, where one is given.

@@ -118,7 +118,15 @@ fn patience_and_memory_reach_the_kafka_side() {
 #[test]
 fn every_key_is_read_and_shown() {
     let loaded = Given {
-        file: "instance = \"a\"\nnetworks.labels = \"l.csv\"",
+        file: r#"
+            instance = "a"
+            networks.labels = "l.csv"
+            [reference]
+            geo = "city.mmdb"
+            asn = "asn.mmdb"
+            vendors = ["oui.csv", "mam.csv", "oui36.csv"]
+            process_categories = "c.csv"
+        "#,
         ..Given::default()
     };
     let loaded = loaded.load().unwrap();
@@ -173,6 +181,9 @@ fn values_are_read_in_their_forms() {
         [networks]
         internal = ["198.51.100.0/24", "shared"]
         labels = "/etc/netsieve/labels.csv"
+        [reference]
+        geo = ["a.mmdb", "b.mmdb"]
+        asn = "asn.mmdb"
         [enrich]
         disable = ["community_id"]
         community_id_seed = 7
@@ -201,6 +212,9 @@ fn values_are_read_in_their_forms() {
     assert_eq!(config.validate.limits.max_event_bytes, 2048);
     let files = Files {
         network_labels: Some("/etc/netsieve/labels.csv".into()),
+        geo: vec!["a.mmdb".into(), "b.mmdb".into()],
+        asn: vec!["asn.mmdb".into()],
+        ..Files::default()
     };
     assert_eq!(config.reference, files);
     let internal = Internal::parse(["198.51.100.0/24", "shared"]);

@@ -88,6 +88,8 @@ metrics! {
         "Rejected messages and records, by their code."
     WARNINGS "netsieve_warnings_total" Counter, Count ["code"]
         "Events that carry a warning, by its code."
+    ENRICHMENT_FAILURES "netsieve_enrichment_failures_total" Counter, Count ["enrichment"]
+        "Events that an enrichment failed on, such as on a damaged row of a database."
     TRUNCATED "netsieve_dead_letters_truncated_total" Counter, Count []
         "Dead letters that were cut to what their topic takes."
     PRODUCED "netsieve_events_produced_total" Counter, Count ["topic"]

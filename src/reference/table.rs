@@ -3,25 +3,46 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::databases::{self, Content};
 use super::error::ReferenceError;
-use super::{file, labels};
+use super::{categories, file, labels, vendors};
+use crate::pipeline::enrich::maxmind::Database;
 use crate::pipeline::enrich::reference::Reference;
+use crate::pipeline::enrich::vendors::Builder;
 
 /// A table of the operator's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
     /// The names of networks.
     NetworkLabels,
+    /// Places of addresses.
+    Geo,
+    /// Autonomous systems of addresses.
+    Asn,
+    /// Makers of interfaces.
+    Vendors,
+    /// Categories of programs.
+    ProcessCategories,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: &[Self] = &[Self::NetworkLabels];
+    pub const ALL: &[Self] = &[
+        Self::NetworkLabels,
+        Self::Geo,
+        Self::Asn,
+        Self::Vendors,
+        Self::ProcessCategories,
+    ];
 
     /// Its name in metrics, logs and on the status page.
     pub const fn name(self) -> &'static str {
         match self {
             Self::NetworkLabels => "network_labels",
+            Self::Geo => "geo",
+            Self::Asn => "asn",
+            Self::Vendors => "vendors",
+            Self::ProcessCategories => "process_categories",
         }
     }
 
@@ -29,6 +50,10 @@ impl Table {
     pub const fn key(self) -> &'static str {
         match self {
             Self::NetworkLabels => "networks.labels",
+            Self::Geo => "reference.geo",
+            Self::Asn => "reference.asn",
+            Self::Vendors => "reference.vendors",
+            Self::ProcessCategories => "reference.process_categories",
         }
     }
 
@@ -50,9 +75,42 @@ impl Table {
                     Arc::new(labels)
                 });
             }
+            Self::Geo => reference.geo = read_databases(files, Content::Places, &mut report)?,
+            Self::Asn => reference.asn = read_databases(files, Content::Systems, &mut report)?,
+            Self::Vendors => {
+                let mut builder = Builder::default();
+                for path in files {
+                    let blocks = vendors::read(path, &file::read(path)?, &mut builder)?;
+                    report.tell(format!("{blocks} blocks"), blocks);
+                }
+                let vendors = (!files.is_empty()).then(|| builder.finish());
+                reference.vendors = vendors.map(Arc::new);
+            }
+            Self::ProcessCategories => {
+                let read = read_one(files, categories::read)?;
+                reference.categories = read.map(|(categories, rows)| {
+                    report.tell(format!("{rows} executables"), rows);
+                    Arc::new(categories)
+                });
+            }
         }
         Ok(report)
     }
+}
+
+fn read_databases(
+    files: &[PathBuf],
+    content: Content,
+    report: &mut Report,
+) -> Result<Vec<Arc<Database>>, ReferenceError> {
+    let mut databases = Vec::with_capacity(files.len());
+    for path in files {
+        let database = databases::read(path, file::read(path)?, content)?;
+        let about = database.about();
+        report.tell(databases::describe(&about), about.nodes);
+        databases.push(Arc::new(database));
+    }
+    Ok(databases)
 }
 
 /// The table of the one file, where there is one.
@@ -71,6 +129,14 @@ fn read_one<T>(
 pub struct Files {
     /// The file of [`Table::NetworkLabels`].
     pub network_labels: Option<PathBuf>,
+    /// The files of [`Table::Geo`], in the order in which they are asked.
+    pub geo: Vec<PathBuf>,
+    /// The files of [`Table::Asn`], in the order in which they are asked.
+    pub asn: Vec<PathBuf>,
+    /// The files of [`Table::Vendors`].
+    pub vendors: Vec<PathBuf>,
+    /// The file of [`Table::ProcessCategories`].
+    pub process_categories: Option<PathBuf>,
 }
 
 impl Files {
@@ -78,6 +144,10 @@ impl Files {
     pub fn of(&self, table: Table) -> &[PathBuf] {
         match table {
             Table::NetworkLabels => self.network_labels.as_slice(),
+            Table::Geo => &self.geo,
+            Table::Asn => &self.asn,
+            Table::Vendors => &self.vendors,
+            Table::ProcessCategories => self.process_categories.as_slice(),
         }
     }
 
@@ -93,7 +163,7 @@ impl Files {
 pub struct Report {
     /// The table.
     pub table: Table,
-    /// How many rows it has, over all its files.
+    /// How many rows it has, over all its files; of databases, how many nodes.
     pub rows: usize,
     /// What each file is, for a person.
     pub what: Vec<String>,

@@ -42,6 +42,7 @@ pub mod internal;
 pub mod labels;
 pub mod listener;
 pub mod lookup;
+pub mod maxmind;
 mod peers;
 pub mod prefix;
 pub mod process;
@@ -53,6 +54,7 @@ pub mod scope;
 pub mod service;
 #[cfg(test)]
 mod tests;
+pub mod vendors;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -69,7 +71,7 @@ use listener::Listener;
 use lookup::{AutonomousSystem, Geo, NetworkLabel};
 use peers::Peers;
 use process::Category;
-use reference::{Asked, Reference};
+use reference::{Asked, Kept, Reference};
 use scope::Scope;
 
 named! {
@@ -120,6 +122,18 @@ impl Enrichments {
     /// Whether one is in the set.
     pub const fn has(self, enrichment: Enrichment) -> bool {
         self.0 & (1 << enrichment as u16) != 0
+    }
+
+    /// Those of either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that are not in the other set.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Whether the set is empty.
@@ -229,11 +243,13 @@ impl Process<'_> {
     }
 }
 
-/// Indexes over the records of a message; one per worker, reused.
+/// Indexes over the records of a message, and what was read of the operator's databases; one per
+/// worker, reused.
 #[derive(Debug, Default)]
 pub struct Tables {
     listeners: Listeners,
     peers: Peers,
+    kept: Kept,
 }
 
 /// Finds out about every record of a message, in their order.
@@ -247,8 +263,9 @@ pub fn message<'a>(
     let mut facts = ArenaVec::with_capacity_in(records.len(), arena);
     facts.extend(records.iter().map(|record| of_row(record, settings, arena)));
     if let Some(asked) = Asked::of(settings) {
+        tables.kept.is_of(&settings.reference);
         for (record, facts) in records.iter().zip(&mut facts) {
-            asked.look_up(record, facts, arena);
+            asked.look_up(record, facts, &mut tables.kept, arena);
         }
     }
     let needs_index = [
@@ -318,7 +335,12 @@ fn of_row<'a>(record: &Record<'a>, settings: &Enrich, arena: &'a Bump) -> Facts<
         .filter(|_| enabled.has(Enrichment::Process))
     {
         facts.process.executable = process::executable(name, arena);
-        facts.process.category = facts.process.executable.and_then(process::category);
+        let own = settings.reference.categories.as_deref();
+        let category = |executable| match own {
+            Some(own) => own.get(executable),
+            None => process::category(executable),
+        };
+        facts.process.category = facts.process.executable.and_then(category);
         facts.success.add(Enrichment::Process);
     }
     if enabled.has(Enrichment::CommunityId) {
