@@ -2,7 +2,6 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use crate::config::{Config, load};
 use crate::kafka::{self, Shutdown, Status};
@@ -46,8 +45,10 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
     let instance = instance(&config, address);
     let status = Status::new(config.workers, config.stalled_after);
     let shutdown = Shutdown::default();
-    let asked = status.clone();
-    let pages = Pages::new(instance.clone(), recorder, move || Health::from(&asked));
+    let (tables, _watcher) = tables::keep_up_to_date(loaded)?;
+    let (asked, shown) = (status.clone(), tables.clone());
+    let health = move || Health::of(&asked, &shown);
+    let pages = Pages::new(instance.clone(), recorder, health);
     let background = Background::start(listener, pages, shutdown.clone())?;
     let http = address.map_or("off".to_owned(), |address| address.to_string());
     tracing::info!(
@@ -61,9 +62,8 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
         "starting"
     );
     let settings = config.kafka_settings(instance);
-    let mut core = config.core_settings();
-    core.enrich.reference = Arc::new(loaded.reference);
-    let result = kafka::run(settings, core, &shutdown, &status);
+    let core = config.core_settings();
+    let result = kafka::run(settings, core, &shutdown, &status, &tables);
     background.stop();
     let summary = result?;
     tracing::info!(

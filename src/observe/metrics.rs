@@ -126,6 +126,12 @@ metrics! {
         "1 while the rejected share is above its limit."
     REJECTED_SHARE "netsieve_rejected_share" Gauge, Count ["worker"]
         "Rejected share of the brake's window, 0 to 1."
+    REFERENCE_RELOADS "netsieve_reference_reloads_total" Counter, Count ["table" "outcome"]
+        "Times that a table's changed file was loaded, by outcome: loaded, or failed and the table stays as it was."
+    REFERENCE_ROWS "netsieve_reference_rows" Gauge, Count ["table"]
+        "Rows of a table; of databases, nodes."
+    REFERENCE_LOADED "netsieve_reference_loaded_timestamp_seconds" Gauge, Seconds ["table"]
+        "When the table that holds was loaded, in seconds since 1970."
     WORKER_UP "netsieve_worker_up" Gauge, Count ["worker"]
         "1 while the worker runs."
     CLIENT_QUEUE_MESSAGES "netsieve_client_queue_messages" Gauge, Count ["worker" "client"]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::databases::{self, Content};
 use super::error::ReferenceError;
+use super::watch::Watched;
 use super::{categories, file, labels, vendors};
 use crate::pipeline::enrich::maxmind::Database;
 use crate::pipeline::enrich::reference::Reference;
@@ -183,6 +184,8 @@ pub struct Loaded {
     pub reference: Reference,
     /// What each of them is.
     pub reports: Vec<Report>,
+    /// Their files as they were before they were read.
+    pub watched: Vec<Watched>,
 }
 
 /// Loads every table that has files. All that are broken are named, not only the first.
@@ -190,6 +193,7 @@ pub fn load(files: &Files) -> Result<Loaded, Vec<ReferenceError>> {
     let mut loaded = Loaded::default();
     let mut errors = Vec::new();
     for table in files.tables() {
+        loaded.watched.push(Watched::new(table, files.of(table)));
         match table.load(files.of(table), &mut loaded.reference) {
             Ok(report) => loaded.reports.push(report),
             Err(error) => errors.push(error),
