@@ -364,7 +364,8 @@ fn looked_up(local: EndFacts<'_>, remote: EndFacts<'_>) -> Triple {
     let record = normalize::record(0, row, &settings.limits, &arena).expect("it is valid");
     let records = [record];
     let mut tables = Tables::default();
-    let facts = enrich::message(&records, &Enrich::default(), &mut tables, &arena);
+    let settings = Enrich::default();
+    let facts = enrich::message(&records, &settings, &mut tables, &arena);
     let found = facts[0];
     let facts = Facts {
         local: EndFacts {

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,10 +12,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::framing::{self, Framing};
-use super::{CliError, Global};
+use super::{CliError, Global, tables};
 use crate::config;
 use crate::pipeline::code::{Level, Reason};
 use crate::pipeline::emit::{DeadLetter, Emitted, Tally};
+use crate::pipeline::enrich::Enrich;
 use crate::pipeline::message::Input;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Output, Settings, SourceFormat};
@@ -125,7 +127,10 @@ fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
         format,
         reject: config.validate.reject,
         limits: config.validate.limits,
-        enrich: crate::pipeline::enrich::Enrich::default(),
+        enrich: Enrich {
+            reference: Arc::new(tables::load(&config)?.reference),
+            ..config.enrich
+        },
         outputs: vec![output],
         dead_letter_max_bytes: usize::MAX,
     })

@@ -289,6 +289,11 @@ pub const KEYS: &[Key] = &[
         r#"["private", "unique_local", "loopback", "link_local"]"#,
         "The networks that are yours, for `direction.perimeter`: prefixes such as `198.51.100.0/24`, and names of scopes as `docs/events.md` lists them.",
     ),
+    key_without_default(
+        "networks.labels",
+        Form::Text,
+        "File of your names for networks, CSV or TOML: `prefix,name,role,site,tenant`. See docs/reference.md.",
+    ),
     key(
         "enrich.disable",
         Form::AnyOf(ENRICHMENTS),
@@ -300,6 +305,26 @@ pub const KEYS: &[Key] = &[
         Form::Whole(0, 65_535),
         "0",
         "Seed of the Community ID; monitors that are to agree need the same.",
+    ),
+    key_without_default(
+        "reference.geo",
+        Form::Texts,
+        "MaxMind databases of places (GeoIP2 or GeoLite2, City or Country), `.mmdb`; the first that knows an address answers. See docs/reference.md.",
+    ),
+    key_without_default(
+        "reference.asn",
+        Form::Texts,
+        "MaxMind databases of autonomous systems (GeoIP2 or GeoLite2, ASN or ISP), `.mmdb`; the first that knows an address answers.",
+    ),
+    key_without_default(
+        "reference.vendors",
+        Form::Texts,
+        "IEEE's files of MA-L, MA-M and MA-S, CSV: the makers of interfaces by MAC address.",
+    ),
+    key_without_default(
+        "reference.process_categories",
+        Form::Text,
+        "File of your categories of programs, CSV: `executable,category`. They go over the built-in ones.",
     ),
     key(
         "brake.window",

@@ -56,6 +56,7 @@ pub use shutdown::Shutdown;
 pub use status::Status;
 
 use crate::pipeline::settings::Settings;
+use crate::reference::Live;
 use member::Setup;
 use topics::Inspection;
 use watchdog::Hang;
@@ -72,12 +73,13 @@ const GRACE: Duration = Duration::from_secs(3);
 ///
 /// The largest records of the topics are read from the cluster and set in `core`, whose outputs
 /// are those of `settings`, in the same order. `status` must have been made for as many workers
-/// as the settings have.
+/// as the settings have. Each message is enriched from the tables that hold when it comes.
 pub fn run(
     settings: KafkaSettings,
     mut core: Settings,
     shutdown: &Shutdown,
     status: &Status,
+    tables: &Live,
 ) -> Result<Summary, KafkaError> {
     if core.outputs.len() != settings.outputs.len() || status.workers().len() != settings.workers {
         return Err(KafkaError::Settings(
@@ -104,6 +106,7 @@ pub fn run(
             limits: inspection.limits(),
             shutdown: shutdown.clone(),
             status: status.clone(),
+            tables: tables.clone(),
         };
         match spawn(setup, core.clone()) {
             Ok(worker) => workers.push(worker),

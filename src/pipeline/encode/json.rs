@@ -3,13 +3,15 @@
 use std::io::Write;
 
 use super::members::{
-    close, push_flag, push_list, push_member, push_number, push_object, push_plain, sent,
+    close, push_flag, push_float, push_list, push_member, push_number, push_object, push_plain,
+    sent,
 };
 use super::text::{push_ip, push_mac, push_time, push_uuid};
 use super::{Event, MessageFacts, Prepared};
 use crate::pipeline::code::{Warning, Warnings};
 use crate::pipeline::enrich::direction::{Confidence, Direction};
 use crate::pipeline::enrich::listener::{Exposure, Listener};
+use crate::pipeline::enrich::lookup::{Geo, NetworkLabel};
 use crate::pipeline::enrich::process::Category;
 use crate::pipeline::enrich::{EndFacts, Enrichment, Facts, Process};
 use crate::pipeline::record::{Endpoint, Network, Row, State};
@@ -165,6 +167,46 @@ fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>, facts: &EndFacts<'_
     push_member(out, "name", endpoint.name);
     push_scope(out, facts);
     push_member(out, "service", facts.service);
+    push_member(out, "mac_vendor", facts.mac_vendor);
+    if let Some(label) = facts.network {
+        push_object(out, "network", |out| push_label(out, label));
+    }
+    if let Some(geo) = facts.geo {
+        push_object(out, "geo", |out| push_geo(out, geo));
+    }
+    if let Some(system) = facts.autonomous_system {
+        push_object(out, "as", |out| {
+            push_number(out, "number", system.number.map(u64::from));
+            push_member(out, "organization", system.organization);
+        });
+    }
+}
+
+pub(super) fn push_label(out: &mut Vec<u8>, label: &NetworkLabel<'_>) {
+    push_member(out, "prefix", Some(label.prefix));
+    push_member(out, "name", Some(label.name));
+    push_member(out, "role", label.role);
+    push_member(out, "site", label.site);
+    push_member(out, "tenant", label.tenant);
+}
+
+fn push_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {
+    push_member(out, "continent_code", geo.continent_code);
+    push_member(out, "country_iso_code", geo.country_iso_code);
+    push_member(out, "country_name", geo.country_name);
+    push_member(out, "region_iso_code", geo.region_iso_code);
+    push_member(out, "region_name", geo.region_name);
+    push_member(out, "city_name", geo.city_name);
+    push_member(out, "postal_code", geo.postal_code);
+    push_member(out, "time_zone", geo.time_zone);
+    if let Some((latitude, longitude)) = geo.location {
+        push_object(out, "location", |out| {
+            push_float(out, "latitude", latitude);
+            push_float(out, "longitude", longitude);
+        });
+    }
+    let radius = geo.accuracy_radius_km;
+    push_number(out, "accuracy_radius_km", radius.map(u64::from));
 }
 
 /// What the address itself tells.

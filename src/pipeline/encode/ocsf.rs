@@ -5,8 +5,8 @@
 //! the native JSON format. docs/formats.md has the whole mapping.
 
 use super::json::{
-    push_direction, push_enrichments, push_listener, push_origin, push_process, push_scope,
-    push_warnings,
+    push_direction, push_enrichments, push_label, push_listener, push_origin, push_process,
+    push_scope, push_warnings,
 };
 use super::members::{
     close, push_flag, push_float, push_integer, push_list, push_member, push_number, push_object,
@@ -15,7 +15,7 @@ use super::members::{
 use super::text::{push_ip, push_mac, push_time, push_uuid};
 use super::{Event, MessageFacts, Prepared};
 use crate::pipeline::enrich::direction::{Host, Initiator, Perimeter};
-use crate::pipeline::enrich::lookup::{Geo, NetworkLabel};
+use crate::pipeline::enrich::lookup::Geo;
 use crate::pipeline::enrich::process::{Category, spelling};
 use crate::pipeline::enrich::{EndFacts, Process};
 use crate::pipeline::record::{Endpoint, Kind, Network, State};
@@ -316,21 +316,13 @@ fn push_unmapped(out: &mut Vec<u8>, event: &Event<'_>) {
 
 fn push_unmapped_end(out: &mut Vec<u8>, facts: &EndFacts<'_>) {
     push_scope(out, facts);
+    // The whole label: the schema has a place for its name alone.
     if let Some(network) = facts.network {
         push_object(out, "network", |out| push_label(out, network));
     }
     if let Some(geo) = facts.geo {
         push_object_if_any(out, "geo", |out| push_unmapped_geo(out, geo));
     }
-}
-
-/// The whole label: the schema has a place for its name alone.
-fn push_label(out: &mut Vec<u8>, network: &NetworkLabel<'_>) {
-    push_member(out, "prefix", Some(network.prefix));
-    push_member(out, "name", Some(network.name));
-    push_member(out, "role", network.role);
-    push_member(out, "site", network.site);
-    push_member(out, "tenant", network.tenant);
 }
 
 fn push_unmapped_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {

@@ -28,7 +28,35 @@ static CATEGORIES: LazyLock<HashMap<&'static str, Category, BuildHasherDefault<N
             .collect()
     });
 
-/// The category of an executable.
+/// The operator's categories over the built-in ones.
+#[derive(Debug)]
+pub struct Categories(HashMap<Box<str>, Category, BuildHasherDefault<NameHasher>>);
+
+impl Categories {
+    /// The built-in ones with those changes, each a program's lower-case base name and its
+    /// category; without one, it has none any more. Of several changes the last holds.
+    pub fn over_built_in<'c>(
+        changes: impl IntoIterator<Item = (&'c str, Option<Category>)>,
+    ) -> Self {
+        let built_in = CATEGORIES.iter();
+        let built_in = built_in.map(|(name, category)| (Box::from(*name), *category));
+        let mut all: HashMap<_, _, _> = built_in.collect();
+        for (name, category) in changes {
+            match category {
+                Some(category) => all.insert(Box::from(name), category),
+                None => all.remove(name),
+            };
+        }
+        Self(all)
+    }
+
+    /// The category of an executable.
+    pub(super) fn get(&self, executable: &str) -> Option<Category> {
+        self.0.get(executable).copied()
+    }
+}
+
+/// The built-in category of an executable.
 pub(super) fn category(executable: &str) -> Option<Category> {
     CATEGORIES.get(executable).copied()
 }
@@ -152,8 +180,8 @@ fn lower_case<'a>(text: &'a str, arena: &'a Bump) -> &'a str {
     lower.into_bump_str()
 }
 
-/// A cheap hash of a short name. What is in the table is the program's own choice, so nobody can
-/// make its entries collide.
+/// A cheap hash of a short name. What is in the table is the program's own choice or the
+/// operator's, so nobody else can make its entries collide.
 #[derive(Default)]
 struct NameHasher(u64);
 
@@ -327,6 +355,21 @@ mod tests {
             assert_eq!(name.trim(), *name);
         }
         assert_eq!(names.len(), CATEGORIES.len());
+    }
+
+    #[test]
+    fn the_operators_categories_go_over_the_built_in_ones() {
+        let own = Categories::over_built_in([
+            ("agent.exe", Some(Category::Security)),
+            ("sshd", Some(Category::Infrastructure)),
+            ("nginx", None),
+            ("never", None),
+        ]);
+        assert_eq!(own.get("agent.exe"), Some(Category::Security));
+        assert_eq!(own.get("sshd"), Some(Category::Infrastructure));
+        assert_eq!(own.get("nginx"), None);
+        assert_eq!(own.get("chrome.exe"), Some(Category::Browser));
+        assert_eq!(own.get("never"), None);
     }
 
     #[test]
