@@ -1,7 +1,10 @@
 //! What is promised, on a real cluster: `./with-kafka cargo test --test kafka -- --include-ignored`.
 
 mod checker;
+mod faults;
+mod guarded;
 mod process;
+mod secure;
 mod stage;
 
 use std::io::Write;

@@ -42,7 +42,7 @@ pub(crate) struct Stage {
     load: Generator,
     producer: BaseProducer,
     due: Due,
-    sent: i64,
+    pub(crate) sent: i64,
 }
 
 impl Stage {
@@ -53,6 +53,11 @@ impl Stage {
             beside: Some(beside),
             ..Self::open(test)
         }
+    }
+
+    /// Makes the topics on another cluster.
+    pub(crate) fn at(bootstrap: &str, test: &str) -> Self {
+        Self::made(bootstrap.to_owned(), test)
     }
 
     /// Makes the topics when no other test is at work, and keeps it so.
@@ -67,6 +72,10 @@ impl Stage {
     fn open(test: &str) -> Self {
         let bootstrap = std::env::var("NETSIEVE_KAFKA_BOOTSTRAP")
             .expect("a cluster: ./with-kafka cargo test --test kafka -- --include-ignored");
+        Self::made(bootstrap, test)
+    }
+
+    fn made(bootstrap: String, test: &str) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let now_ms = i64::try_from(now.as_millis()).unwrap();
         let name = format!("{test}-{now_ms}");
