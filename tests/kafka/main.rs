@@ -2,8 +2,10 @@
 
 mod checker;
 mod faults;
+mod fences;
 mod guarded;
 mod process;
+mod refused;
 mod secure;
 mod stage;
 
