@@ -8,6 +8,7 @@ use crate::kafka::client;
 use crate::kafka::topics::{self, Finding, Inspection};
 use crate::reference::Loaded;
 
+use super::run::instance;
 use super::{CliError, Global, print, tables};
 
 /// What to check.
@@ -18,10 +19,11 @@ Examples:
   netsieve check --connect --bootstrap kafka:9092
 
 What is printed is a configuration file that says the same; secrets are
-hidden. --connect joins no group and writes nothing. Exit codes: 78 when the
-configuration is wrong, 1 when something is wrong at the brokers.")]
+hidden. --connect joins no group, writes nothing and fences nobody: the one
+transactional id that it uses is its own, GROUP-INSTANCE-0-check. Exit codes:
+78 when the configuration is wrong, 1 when something is wrong at the brokers.")]
 pub struct Args {
-    /// Ask the brokers for topics, partitions, limits and offsets
+    /// Ask the brokers for topics, rights, partitions, limits and offsets
     #[arg(long)]
     connect: bool,
     /// Longest time for --connect, in seconds
@@ -32,19 +34,17 @@ pub struct Args {
     bootstrap: Option<String>,
 }
 
-/// The name under which the brokers see this command.
-const INSTANCE: &str = "netsieve-check";
-
 /// Prints the configuration and what is found at the brokers.
 pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
     let loaded = load(&global.sources(args.bootstrap))?;
-    let mut settings = loaded.config.kafka_settings(INSTANCE.to_owned());
+    let instance = instance(&loaded.config, loaded.config.http_listen);
+    let mut settings = loaded.config.kafka_settings(instance);
     client::check(&settings)?;
     print(&in_toml(&loaded.shown))?;
     print(&tell_tables(&tables::load(&loaded.config)?, &loaded.config))?;
     if args.connect {
         settings.connect_timeout = Duration::from_secs(args.timeout);
-        tell(&topics::inspect(&settings, &|| false)?, &loaded.config)?;
+        tell(&topics::examine(&settings)?, &loaded.config)?;
     }
     Ok(())
 }
@@ -75,6 +75,7 @@ fn tell(inspection: &Inspection, config: &Config) -> Result<(), CliError> {
             Finding::Doubtful(error) | Finding::Fatal(error) => problems.push(error.to_string()),
         }
     }
+    problems.extend(what_is_too_small(inspection, config));
     if problems.is_empty() {
         text.push_str(&what_is_cut(inspection, config));
     }
@@ -85,28 +86,36 @@ fn tell(inspection: &Inspection, config: &Config) -> Result<(), CliError> {
     Err(CliError::failures(problems))
 }
 
-/// The topics that take less than may come.
-fn what_is_cut(inspection: &Inspection, config: &Config) -> String {
+/// The topics that do not take what they must.
+fn what_is_too_small(inspection: &Inspection, config: &Config) -> Vec<String> {
     let limits = &config.validate.limits;
-    let mut text = String::new();
-    for (output, takes) in config.outputs.iter().zip(&inspection.output_bytes) {
-        if *takes < limits.max_event_bytes {
-            let (topic, largest) = (&output.topic, limits.max_event_bytes);
-            let _ = writeln!(
-                text,
-                "# an event too large for {topic}, of {takes} to {largest} bytes, is rejected"
-            );
-        }
+    let outputs = config.outputs.iter().zip(&inspection.output_bytes);
+    let outputs = outputs.map(|(output, takes)| {
+        let (role, key) = ("output", "validate.max_event_bytes");
+        (role, &output.topic, *takes, key, limits.max_event_bytes)
+    });
+    // Each dead letter repeats the metadata of its message.
+    let (key, least) = ("validate.max_metadata_bytes", limits.max_metadata_bytes);
+    let (topic, takes) = (&config.dead_letters_topic, inspection.dead_letter_bytes);
+    let all = outputs.chain([("dead-letter", topic, takes, key, least)]);
+    let small = all.filter(|(_, _, takes, _, least)| takes < least);
+    let line = |(role, topic, takes, key, least)| {
+        format!(
+            "records of up to {takes} bytes are taken, {key} allows {least}, {role} topic {topic}: raise its max.message.bytes, or lower {key}"
+        )
+    };
+    small.map(line).collect()
+}
+
+/// What the dead-letter topic takes only in part.
+fn what_is_cut(inspection: &Inspection, config: &Config) -> String {
+    let largest = config.validate.limits.max_message_bytes;
+    let takes = inspection.dead_letter_bytes;
+    if takes >= largest {
+        return String::new();
     }
-    let (takes, largest) = (inspection.dead_letter_bytes, limits.max_message_bytes);
-    if takes < largest {
-        let topic = &config.dead_letters_topic;
-        let _ = writeln!(
-            text,
-            "# a dead letter too large for {topic}, of {takes} to {largest} bytes, is cut"
-        );
-    }
-    text
+    let topic = &config.dead_letters_topic;
+    format!("# a dead letter too large for {topic}, of {takes} to {largest} bytes, is cut\n")
 }
 
 /// The configuration as a file, with the origin of each key behind it.

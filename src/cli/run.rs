@@ -78,7 +78,7 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
 
 /// The name of this process: the one configured, or else the host's name and the HTTP port, or
 /// else, without HTTP, the host's name and a random number.
-fn instance(config: &Config, http: Option<SocketAddr>) -> String {
+pub(super) fn instance(config: &Config, http: Option<SocketAddr>) -> String {
     if let Some(name) = &config.instance {
         return name.clone();
     }

@@ -236,6 +236,7 @@ const DEFAULT_BATCH_BYTES: usize = 1_000_000;
 /// group unless it subscribes.
 pub fn inspector(settings: &KafkaSettings) -> Result<ClientConfig, KafkaError> {
     let mut config = base(settings, 0);
+    config.set("client.id", check_name(settings));
     config.set("group.id", &settings.group);
     pass_through(&mut config, &settings.consumer, "consumer")?;
     config.set("auto.offset.reset", "error");
@@ -243,11 +244,57 @@ pub fn inspector(settings: &KafkaSettings) -> Result<ClientConfig, KafkaError> {
     Ok(config)
 }
 
+/// How the names of properties begin that say whom a client connects to and as whom, and that
+/// clients of each kind take.
+const CONNECTION: &[&str] = &[
+    "security.",
+    "sasl.",
+    "ssl.",
+    "enable.ssl.",
+    "enable.sasl.",
+    "https.",
+    "socket.",
+    "broker.",
+];
+
+/// The properties of a client that asks about the topics that are written to, with the
+/// credentials of a producer.
+pub(super) fn inspector_as_producer(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = base(settings, 0);
+    config.set("client.id", check_name(settings));
+    let connects = |key: &str| CONNECTION.iter().any(|begin| key.starts_with(begin));
+    for (key, value) in settings.producer.iter().filter(|(key, _)| connects(key)) {
+        config.set(key, value);
+    }
+    config.set("allow.auto.create.topics", "false");
+    config
+}
+
 /// The properties of a client that only asks about the configuration of topics.
 pub(super) fn administrator(settings: &KafkaSettings) -> Result<ClientConfig, KafkaError> {
     let mut config = base(settings, 0);
+    config.set("client.id", check_name(settings));
     pass_through(&mut config, &settings.producer, "producer")?;
     Ok(config)
+}
+
+/// The properties of a producer like the first worker's that writes nothing. Exactly once, its
+/// transactional id is no worker's: [`transaction::check_id`].
+pub(super) fn prober(settings: &KafkaSettings) -> Result<ClientConfig, KafkaError> {
+    let limit = DEFAULT_MAX_MESSAGE_BYTES;
+    let mut config = producer(settings, 0, limit, limit)?;
+    config.set("client.id", check_name(settings));
+    // They tell when the brokers have given it a producer id.
+    config.set("statistics.interval.ms", "50");
+    if settings.guarantee == Guarantee::ExactlyOnce {
+        config.set("transactional.id", transaction::check_id(settings));
+    }
+    Ok(config)
+}
+
+/// The client id of those that only ask.
+fn check_name(settings: &KafkaSettings) -> String {
+    format!("{}-check", settings.instance)
 }
 
 fn base(settings: &KafkaSettings, worker: usize) -> ClientConfig {
@@ -432,6 +479,34 @@ mod tests {
         assert_eq!(config.get("batch.size"), Some("1000"));
         assert_eq!(config.get("message.max.bytes"), Some("5000000"));
         config.create_native_config().unwrap();
+    }
+
+    #[test]
+    fn who_asks_about_what_is_written_is_who_writes_it() {
+        let mut settings = settings();
+        let reader = ("sasl.username".to_owned(), "reader".to_owned());
+        settings.consumer.extend([reader]);
+        for (key, value) in [("sasl.username", "writer"), ("linger.ms", "9")] {
+            settings.producer.insert(key.to_owned(), value.to_owned());
+        }
+        let config = inspector_as_producer(&settings);
+        assert_eq!(config.get("sasl.username"), Some("writer"));
+        // A consumer would warn of it.
+        assert_eq!(config.get("linger.ms"), None);
+        assert_eq!(config.get("allow.auto.create.topics"), Some("false"));
+        let config = inspector(&settings).unwrap();
+        assert_eq!(config.get("sasl.username"), Some("reader"));
+    }
+
+    #[test]
+    fn a_check_has_a_transactional_id_of_its_own() {
+        let mut settings = settings();
+        assert_eq!(prober(&settings).unwrap().get("transactional.id"), None);
+        settings.guarantee = Guarantee::ExactlyOnce;
+        let id = |config: ClientConfig| config.get("transactional.id").map(str::to_owned);
+        let worker = id(producer(&settings, 0, 5_000, 5_000).unwrap()).unwrap();
+        let check = id(prober(&settings).unwrap());
+        assert_eq!(check, Some(format!("{worker}-check")));
     }
 
     #[test]

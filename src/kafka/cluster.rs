@@ -16,7 +16,9 @@ use rdkafka::{Offset, topic_partition_list::TopicPartitionListElem};
 use super::client;
 use super::context::GroupContext;
 use super::error::KafkaError;
+use super::native::rights::{self, Rights, TopicRights};
 use super::settings::KafkaSettings;
+use super::topics::SOURCE;
 
 /// How long one question may take; a broker that takes us and does not answer within it will not
 /// answer at all.
@@ -30,10 +32,15 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// How many of the client's events are looked at after a try to connect.
 const EVENTS_AT_ONCE: usize = 16;
 
-/// A cluster that can be asked.
+/// A cluster that can be asked: about what is read with the consumers' credentials, about what is
+/// written with those of the producers.
 pub(super) struct Cluster<'s> {
     settings: &'s KafkaSettings,
     consumer: BaseConsumer<GroupContext>,
+    /// No producer, since these have brokers make the topics that they ask about.
+    as_producer: BaseConsumer<GroupContext>,
+    /// Any broker, once one has answered.
+    broker: Option<i32>,
     deadline: Instant,
 }
 
@@ -82,38 +89,62 @@ impl Topic {
 impl<'s> Cluster<'s> {
     /// A client that asks; it has `connect_timeout` from now on.
     pub(super) fn new(settings: &'s KafkaSettings) -> Result<Self, KafkaError> {
-        let config = client::inspector(settings)?;
-        let consumer = BaseConsumer::from_config_and_context(&config, GroupContext::default())
-            .map_err(|error| client::refused(&error, "consumer"))?;
+        let consumer = |config| {
+            BaseConsumer::from_config_and_context(&config, GroupContext::default())
+                .map_err(|error| client::refused(&error, "consumer"))
+        };
         Ok(Self {
             settings,
-            consumer,
+            consumer: consumer(client::inspector(settings)?)?,
+            as_producer: consumer(client::inspector_as_producer(settings))?,
+            broker: None,
             deadline: Instant::now() + settings.connect_timeout,
         })
     }
 
-    fn answer_timeout(&self) -> Duration {
+    /// How long the next question may take.
+    pub(super) fn answer_timeout(&self) -> Duration {
         let left = self.deadline.saturating_duration_since(Instant::now());
         left.clamp(LEAST_TIMEOUT, ANSWER_TIMEOUT)
     }
 
-    /// Waits until a broker answers, and gives the ids of all.
+    /// The client with the credentials of those that need a topic of that role.
+    fn client(&self, role: &str) -> &BaseConsumer<GroupContext> {
+        if role == SOURCE {
+            &self.consumer
+        } else {
+            &self.as_producer
+        }
+    }
+
+    /// Waits until a broker answers, and gives how many there are.
     ///
     /// A refused connection is tried again until the time is over: of several addresses only one
     /// may answer, or it may come up yet. Refused credentials stay refused.
-    pub(super) fn connect(&self, give_up: &dyn Fn() -> bool) -> Result<Vec<i32>, KafkaError> {
+    pub(super) fn connect(&mut self, give_up: &dyn Fn() -> bool) -> Result<usize, KafkaError> {
+        self.connect_as(&self.consumer, give_up)?;
+        let brokers = self.connect_as(&self.as_producer, give_up)?;
+        self.broker = brokers.first().copied();
+        Ok(brokers.len())
+    }
+
+    fn connect_as(
+        &self,
+        client: &BaseConsumer<GroupContext>,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<Vec<i32>, KafkaError> {
         let bootstrap = self.settings.bootstrap.clone();
-        let mut reason = "no answer".to_owned();
+        let mut reason = None;
         loop {
             let topic = Some(self.settings.dead_letters.as_str());
-            if let Ok(metadata) = self.consumer.fetch_metadata(topic, CONNECT_TRY) {
+            if let Ok(metadata) = client.fetch_metadata(topic, CONNECT_TRY) {
                 return Ok(metadata.brokers().iter().map(MetadataBroker::id).collect());
             }
             // Errors are told while polling, one or none each time.
             for _ in 0..EVENTS_AT_ONCE {
-                drop(self.consumer.poll(Duration::ZERO));
+                drop(client.poll(Duration::ZERO));
             }
-            if let Some((code, text)) = self.consumer.context().notes().take_error() {
+            if let Some((code, text)) = client.context().notes().take_error() {
                 let text = text.replace(['\n', '\r'], " ");
                 if is_authentication(code) {
                     let reason = text;
@@ -121,15 +152,18 @@ impl<'s> Cluster<'s> {
                 }
                 // "All brokers are down" comes again and again, and says nothing of the cause.
                 if code != RDKafkaErrorCode::AllBrokersDown {
-                    reason = text;
+                    reason = Some(text);
                 }
             }
             if Instant::now() >= self.deadline || give_up() {
                 let seconds = self.settings.connect_timeout.as_secs();
+                let disconnected = || client.context().notes().take_disconnect();
                 return Err(KafkaError::Unreachable {
                     bootstrap,
                     seconds,
-                    reason,
+                    reason: reason
+                        .or_else(disconnected)
+                        .unwrap_or_else(|| "no answer".to_owned()),
                 });
             }
         }
@@ -138,9 +172,8 @@ impl<'s> Cluster<'s> {
     /// The topic of that name.
     pub(super) fn topic(&self, name: &str, role: &'static str) -> Result<Topic, KafkaError> {
         loop {
-            let asked = self
-                .consumer
-                .fetch_metadata(Some(name), self.answer_timeout());
+            let (topic, timeout) = (Some(name), self.answer_timeout());
+            let asked = self.client(role).fetch_metadata(topic, timeout);
             let code = match asked {
                 Ok(metadata) => match metadata.topics().iter().find(|of| of.name() == name) {
                     None => RDKafkaErrorCode::UnknownTopicOrPartition,
@@ -161,9 +194,10 @@ impl<'s> Cluster<'s> {
                     });
                 }
                 RDKafkaErrorCode::TopicAuthorizationFailed => {
+                    let right = if role == SOURCE { "READ" } else { "WRITE" };
                     return Err(KafkaError::Unauthorized {
                         bootstrap,
-                        what: format!("Describe on {role} topic {name}"),
+                        what: format!("{right} on {role} topic {name}, not even DESCRIBE"),
                     });
                 }
                 // A topic just made has no leader yet.
@@ -200,32 +234,51 @@ impl<'s> Cluster<'s> {
             .consumer
             .committed_offsets(partitions, self.answer_timeout())
             .map_err(|error| match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::GroupAuthorizationFailed) => KafkaError::Unauthorized {
-                    bootstrap: self.settings.bootstrap.clone(),
-                    what: format!("Read on group {}", self.settings.group),
-                },
+                Some(RDKafkaErrorCode::GroupAuthorizationFailed) => self.no_right_to_the_group(),
                 _ => KafkaError::client("reading the group's offsets", error),
             })?;
         let known = |of: &TopicPartitionListElem<'_>| matches!(of.offset(), Offset::Offset(_));
         Ok(committed.elements().iter().filter(|of| known(of)).count())
     }
 
+    fn no_right_to_the_group(&self) -> KafkaError {
+        KafkaError::Unauthorized {
+            bootstrap: self.settings.bootstrap.clone(),
+            what: format!("READ on group {}, not even DESCRIBE", self.settings.group),
+        }
+    }
+
+    /// What may be done to these topics of one role, where the brokers tell it.
+    pub(super) fn topic_rights(&self, topics: &[&str], role: &str) -> TopicRights {
+        if topics.is_empty() {
+            return TopicRights::new();
+        }
+        let timeout = self.answer_timeout();
+        let told = rights::of_topics(self.client(role).client(), self.broker, topics, timeout);
+        // Brokers and what stands between may be older than the question.
+        told.unwrap_or_default()
+    }
+
+    /// What may be done to the group, where the brokers tell it.
+    pub(super) fn group_rights(&self) -> Result<Option<Rights>, KafkaError> {
+        let group = &self.settings.group;
+        match rights::of_group(self.consumer.client(), group, self.answer_timeout()) {
+            Ok(rights) => Ok(rights),
+            Err(RDKafkaErrorCode::GroupAuthorizationFailed) => Err(self.no_right_to_the_group()),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// What the brokers tell of `max.message.bytes` of these topics.
-    ///
-    /// `broker` is any of them, since any knows: without one named, librdkafka would ask the
-    /// controller, and wait for it.
-    pub(super) fn max_message_bytes(
-        &self,
-        topics: &[&str],
-        broker: Option<i32>,
-    ) -> Result<MaxMessageBytes, KafkaError> {
+    pub(super) fn max_message_bytes(&self, topics: &[&str]) -> Result<MaxMessageBytes, KafkaError> {
         let config = client::administrator(self.settings)?;
         let admin: AdminClient<DefaultClientContext> =
             AdminClient::from_config_and_context(&config, DefaultClientContext)
                 .map_err(|error| client::refused(&error, "producer"))?;
         let timeout = self.answer_timeout();
+        // Any broker knows: librdkafka would ask the controller, and wait for it.
         let options = AdminOptions::new()
-            .broker_id(broker)
+            .broker_id(self.broker)
             .request_timeout(Some(timeout))
             .operation_timeout(Some(timeout));
         let resources: Vec<_> = topics

@@ -44,6 +44,7 @@ pub(super) struct GroupContext {
 pub(super) struct ClientNotes {
     statistics: Mutex<Option<Statistics>>,
     error: Mutex<Option<(RDKafkaErrorCode, String)>>,
+    disconnect: Mutex<Option<String>>,
     lines: Mutex<RateLimited<String>>,
 }
 
@@ -52,6 +53,7 @@ impl Default for ClientNotes {
         Self {
             statistics: Mutex::default(),
             error: Mutex::default(),
+            disconnect: Mutex::default(),
             lines: Mutex::new(RateLimited::new(1, LINE_WINDOW)),
         }
     }
@@ -88,6 +90,12 @@ impl ClientNotes {
         lock(&self.error).take()
     }
 
+    /// The latest lost connection that librdkafka does not take for an error, once: brokers that
+    /// expect TLS hang up without a word.
+    pub(super) fn take_disconnect(&self) -> Option<String> {
+        lock(&self.disconnect).take()
+    }
+
     fn note_error(&self, error: &ClientError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else {
             return;
@@ -100,6 +108,11 @@ impl ClientNotes {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        if facility == "FAIL" {
+            // What follows the name of librdkafka's thread.
+            let said = line.split_once("]: ").map_or(line, |(_, said)| said);
+            *lock(&self.disconnect) = Some(said.to_owned());
+        }
         self.sum_up_lines();
         if !lock(&self.lines).admit(facility.to_owned(), 1, Instant::now()) {
             return;

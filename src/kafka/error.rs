@@ -50,7 +50,7 @@ pub enum KafkaError {
     },
     /// No broker answered.
     #[error(
-        "no broker answered within {seconds} s ({reason}), {bootstrap}: check the address and that the brokers are up"
+        "no broker answered within {seconds} s ({reason}), {bootstrap}: check the address, security.protocol, and that the brokers are up"
     )]
     Unreachable {
         /// The addresses.
@@ -103,6 +103,18 @@ pub enum KafkaError {
         without: usize,
         /// How many partitions there are.
         partitions: usize,
+    },
+    /// Workers that would have nothing to read.
+    #[error(
+        "the source has {partitions} partitions for {workers} workers, so that some have nothing to do, {topics}: add partitions, or set `workers` to {partitions} at most"
+    )]
+    TooFewPartitions {
+        /// The source topics, with commas between.
+        topics: String,
+        /// How many partitions they have together.
+        partitions: usize,
+        /// How many workers there are.
+        workers: usize,
     },
     /// A pattern that no topic matches yet.
     #[error("no topic matches the pattern, source {pattern}: create one or correct the pattern")]

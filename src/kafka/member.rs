@@ -433,13 +433,13 @@ impl Member {
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
                 return Err(Trouble::Fatal(KafkaError::Unauthorized {
                     bootstrap: bootstrap(),
-                    what: format!("group {} (READ)", self.setup.settings.group),
+                    what: format!("READ on group {}", self.setup.settings.group),
                 }));
             }
             Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                 return Err(Trouble::Fatal(KafkaError::Unauthorized {
                     bootstrap: bootstrap(),
-                    what: format!("topics {} (READ)", self.setup.settings.sources.join(", ")),
+                    what: format!("READ on source {}", self.setup.settings.sources.join(", ")),
                 }));
             }
             _ => {}

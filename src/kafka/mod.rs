@@ -40,6 +40,7 @@ mod native;
 mod processor;
 mod produce;
 mod quiet;
+mod rights;
 mod shutdown;
 mod timestamps;
 mod transaction;

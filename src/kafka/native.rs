@@ -1,9 +1,13 @@
 //! What rust-rdkafka does not offer and exactly once needs of librdkafka: a look into the group
-//! metadata that go with a transaction's offsets, and the end of a partition as last fetched.
+//! metadata that go with a transaction's offsets, the end of a partition as last fetched, and, in
+//! [`rights`], what the principal may do.
 //!
-//! This is the one module with `unsafe` in it. It hands librdkafka pointers that it gave out
-//! itself, each borrowed from a client that outlives the call, and frees what it is given.
+//! This module and its part are the only ones with `unsafe` in them. They hand librdkafka pointers
+//! that it gave out itself, each borrowed from a client that outlives the call, and free what they
+//! are given.
 #![allow(unsafe_code)]
+
+pub(super) mod rights;
 
 use std::ffi::{CStr, CString};
 use std::ptr::NonNull;

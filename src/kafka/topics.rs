@@ -1,16 +1,17 @@
 //! What is looked at before anything is read: whether the cluster answers, whether the topics
-//! are there, and how large their records may be. `run` ends at the first fatal finding, `check`
-//! tells them all.
+//! are there, whether the principal has the rights to them, and how large their records may be.
+//! `run` ends at the first fatal finding, `check` tells them all.
 
 use super::client::{self, DEFAULT_MAX_MESSAGE_BYTES};
 use super::cluster::{Cluster, Topic};
 use super::delivery::Limits;
 use super::error::KafkaError;
-use super::settings::KafkaSettings;
+use super::rights;
+use super::settings::{Guarantee, KafkaSettings};
 use super::sources::Sources;
 
 /// The role of a topic that is read.
-const SOURCE: &str = "source";
+pub(super) const SOURCE: &str = "source";
 
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,13 @@ pub enum Finding {
     Doubtful(KafkaError),
     /// It keeps a run from working.
     Fatal(KafkaError),
+}
+
+impl Finding {
+    /// Whether a right is missing.
+    fn is_right(&self) -> bool {
+        matches!(self, Self::Fatal(KafkaError::Unauthorized { .. }))
+    }
 }
 
 /// What was found out about a cluster and its topics.
@@ -82,9 +90,33 @@ pub fn inspect(
     settings: &KafkaSettings,
     give_up: &dyn Fn() -> bool,
 ) -> Result<Inspection, KafkaError> {
+    look(settings, give_up, Depth::Run)
+}
+
+/// All that [`inspect`] looks at, and whether the workers' producers would be let in. A run finds
+/// that out by itself. Here it is tried with a transactional id that no worker has, so that
+/// nobody is fenced; nothing is written.
+pub fn examine(settings: &KafkaSettings) -> Result<Inspection, KafkaError> {
+    look(settings, &|| false, Depth::Check)
+}
+
+/// How much is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// What a run must know before it starts.
+    Run,
+    /// All that can be known without a run.
+    Check,
+}
+
+fn look(
+    settings: &KafkaSettings,
+    give_up: &dyn Fn() -> bool,
+    depth: Depth,
+) -> Result<Inspection, KafkaError> {
     client::check(settings)?;
     let sources = sources(settings)?;
-    let cluster = Cluster::new(settings)?;
+    let mut cluster = Cluster::new(settings)?;
     let mut inspection = Inspection {
         findings: Vec::new(),
         output_bytes: vec![DEFAULT_MAX_MESSAGE_BYTES; settings.outputs.len()],
@@ -93,12 +125,23 @@ pub fn inspect(
     let Some(brokers) = inspection.add(cluster.connect(give_up)) else {
         return Ok(inspection);
     };
-    inspection.fine(format!("connected, {}", count(brokers.len(), "broker")));
+    inspection.fine(format!("connected, {}", count(brokers, "broker")));
     let read = look_at_sources(&cluster, &sources, &mut inspection);
-    look_at_group(&cluster, &read, &mut inspection);
+    look_at_workers(settings, &read, &mut inspection);
+    rights::look_at_read(&cluster, settings, &read, &mut inspection);
+    if rights::look_at_group(&cluster, settings, &mut inspection) {
+        look_at_group(&cluster, &read, &mut inspection);
+    }
+    let before = inspection.findings.len();
     let written = look_at_written(&cluster, settings, &mut inspection);
-    let broker = brokers.first().copied();
-    look_at_limits(&cluster, settings, &written, broker, &mut inspection)?;
+    let may_write = !inspection.findings[before..].iter().any(Finding::is_right);
+    look_at_limits(&cluster, settings, &written, &mut inspection)?;
+    // At least once, to write to any topic gives the right to be idempotent: one line is enough.
+    let is_open = may_write || settings.guarantee == Guarantee::ExactlyOnce;
+    if depth == Depth::Check && is_open {
+        let timeout = cluster.answer_timeout();
+        rights::look_at_producer(settings, timeout, &mut inspection)?;
+    }
     Ok(inspection)
 }
 
@@ -156,6 +199,21 @@ fn look_at_sources(
     read
 }
 
+/// Whether every worker has something to read. To a pattern topics may come, and another process
+/// may take partitions: that is not known here.
+fn look_at_workers(settings: &KafkaSettings, read: &[Topic], inspection: &mut Inspection) {
+    let partitions = read.iter().map(|topic| topic.partitions.len()).sum();
+    if partitions > 0 && partitions < settings.workers {
+        let topics: Vec<_> = read.iter().map(|topic| topic.name.as_str()).collect();
+        let too_few = KafkaError::TooFewPartitions {
+            topics: topics.join(", "),
+            partitions,
+            workers: settings.workers,
+        };
+        inspection.findings.push(Finding::Doubtful(too_few));
+    }
+}
+
 /// The topics that are written to and are there, each once.
 fn look_at_written<'s>(
     cluster: &Cluster<'_>,
@@ -163,15 +221,22 @@ fn look_at_written<'s>(
     inspection: &mut Inspection,
 ) -> Vec<&'s str> {
     let mut written: Vec<&str> = Vec::new();
-    let outputs = settings.outputs.iter().map(|topic| (topic, "output"));
-    for (name, role) in outputs.chain([(&settings.dead_letters, "dead-letter")]) {
-        if written.contains(&name.as_str()) {
-            continue;
+    let dead_letters = std::slice::from_ref(&settings.dead_letters);
+    for (names, role) in [
+        (&settings.outputs[..], "output"),
+        (dead_letters, "dead-letter"),
+    ] {
+        let before = written.len();
+        for name in names {
+            if written.contains(&name.as_str()) {
+                continue;
+            }
+            if let Some(topic) = inspection.add(cluster.topic(name, role)) {
+                look_at_topic(&topic, role, inspection);
+                written.push(name);
+            }
         }
-        if let Some(topic) = inspection.add(cluster.topic(name, role)) {
-            look_at_topic(&topic, role, inspection);
-            written.push(name);
-        }
+        rights::look_at_write(cluster, settings, &written[before..], role, inspection);
     }
     written
 }
@@ -218,13 +283,12 @@ fn look_at_limits(
     cluster: &Cluster<'_>,
     settings: &KafkaSettings,
     written: &[&str],
-    broker: Option<i32>,
     inspection: &mut Inspection,
 ) -> Result<(), KafkaError> {
     if written.is_empty() {
         return Ok(());
     }
-    let limits = cluster.max_message_bytes(written, broker)?;
+    let limits = cluster.max_message_bytes(written)?;
     let mut untold = Vec::new();
     for topic in written {
         let Some((_, bytes)) = limits.told.iter().find(|(name, _)| name == topic) else {

@@ -111,6 +111,12 @@ pub(super) fn id_of(settings: &KafkaSettings, client_id: &str) -> String {
     format!("{}-{client_id}", settings.group)
 }
 
+/// The transactional id by which a check proves the right to such ids. No worker has it, so that
+/// none is fenced; it begins as theirs do, for access rights by prefix.
+pub(super) fn check_id(settings: &KafkaSettings) -> String {
+    format!("{}-check", id(settings, 0))
+}
+
 impl Member {
     /// Whether events, dead letters and offsets are one transaction.
     pub(super) fn is_transactional(&self) -> bool {
@@ -369,7 +375,7 @@ impl Member {
             Remedy::Fenced => Trouble::Fenced,
             Remedy::Unauthorized => Trouble::Fatal(KafkaError::Unauthorized {
                 bootstrap: self.setup.settings.bootstrap.clone(),
-                what: format!("transactional id {} (WRITE)", self.transactional_id()),
+                what: format!("WRITE on transactional id {}", self.transactional_id()),
             }),
             Remedy::Again | Remedy::Rebuild => Trouble::Rejoin(format!("{what}: {}", error.reason)),
         }

@@ -18,6 +18,7 @@ use super::processor::{self, Outcome, Processor};
 use super::produce;
 use super::settings::BrakeAction;
 use super::status::State;
+use super::transaction;
 use crate::observe::metrics as names;
 use crate::pipeline::settings::Settings;
 
@@ -478,7 +479,10 @@ fn give_up(setup: &Setup, trouble: Trouble) -> KafkaError {
         },
         Trouble::Fenced => KafkaError::Worker {
             worker: setup.number,
-            reason: "its transactional id is fenced".to_owned(),
+            reason: format!(
+                "transactional id {} is fenced",
+                transaction::id(&setup.settings, setup.number)
+            ),
         },
     }
 }

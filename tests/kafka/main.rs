@@ -2,6 +2,12 @@
 
 #[path = "../support/proof/mod.rs"]
 mod proof;
+
+mod faults;
+mod fences;
+mod guarded;
+mod refused;
+mod secure;
 mod stage;
 
 use std::io::Write;

@@ -51,6 +51,15 @@ impl Stage {
         }
     }
 
+    /// Makes the topics on another cluster, which nobody takes down.
+    pub(crate) fn at(bootstrap: &str, test: &str) -> Self {
+        Self {
+            inner: stage::Stage::at(bootstrap, test, stage::usual()),
+            alone: None,
+            beside: None,
+        }
+    }
+
     /// Does something to all brokers; only for who has the cluster alone.
     pub(crate) fn all_brokers(&self, order: &str) {
         assert!(self.alone.is_some());

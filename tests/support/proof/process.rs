@@ -36,11 +36,22 @@ impl Drop for Process {
 impl Process {
     /// Starts one with that configuration, under that name.
     pub(crate) fn start(config: &str, instance: &str, settings: &[&str]) -> Self {
+        Self::start_with(config, instance, settings, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_with(
+        config: &str,
+        instance: &str,
+        settings: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("netsieve.toml");
         std::fs::write(&path, config).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_netsieve"));
-        command.env_clear().arg("run").arg("--config").arg(path);
+        command.env_clear().envs(environment.iter().copied());
+        command.arg("run").arg("--config").arg(path);
         command.args(["--set", &format!("instance={instance}")]);
         for setting in settings {
             command.args(["--set", setting]);
@@ -133,6 +144,12 @@ impl Process {
         self.signal("TERM");
         let status = self.ended();
         assert_eq!(status.code(), Some(0));
+    }
+
+    /// Waits until it has ended by itself, and gives its exit code and log.
+    pub(crate) fn ends(mut self) -> (Option<i32>, String) {
+        let status = self.ended();
+        (status.code(), self.log())
     }
 
     fn ended(&mut self) -> ExitStatus {

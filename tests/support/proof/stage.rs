@@ -39,31 +39,37 @@ pub(crate) struct Stage {
     reader: BaseConsumer,
 }
 
+/// The usual load: one in a hundred messages, and of their records, is bad.
+pub(crate) fn usual() -> Options {
+    Options {
+        bad: BAD,
+        ..Options::default()
+    }
+}
+
 impl Stage {
-    /// Makes the topics; one in a hundred messages, and of their records, is bad.
+    /// Makes the topics, for the usual load.
     pub(crate) fn open(test: &str) -> Self {
-        Self::with_load(
-            test,
-            Options {
-                bad: BAD,
-                ..Options::default()
-            },
-        )
+        Self::with_load(test, usual())
     }
 
     /// Makes the topics, for a load that differs from the usual one in these options.
     pub(crate) fn with_load(test: &str, options: Options) -> Self {
-        let bootstrap = cluster::bootstrap();
+        Self::at(&cluster::bootstrap(), test, options)
+    }
+
+    /// Makes the topics on that cluster.
+    pub(crate) fn at(bootstrap: &str, test: &str, options: Options) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let now_ms = i64::try_from(now.as_millis()).unwrap();
         let name = format!("{test}-{now_ms}");
         let written = WRITTEN.map(|(_, topic, partitions)| (format!("{name}.{topic}"), partitions));
         let topics = [&written[..], &[(name.clone(), SOURCE_PARTITIONS)]].concat();
-        cluster::create_topics(&bootstrap, &topics);
+        cluster::create_topics(bootstrap, &topics);
         let client = |isolation_level| {
             let mut config = ClientConfig::new();
             config
-                .set("bootstrap.servers", &bootstrap)
+                .set("bootstrap.servers", bootstrap)
                 .set("group.id", &name)
                 .set("enable.auto.commit", "false")
                 .set("isolation.level", isolation_level)
@@ -78,12 +84,12 @@ impl Stage {
                 start_ms: now_ms - 60_000,
                 ..options
             })),
-            feed: Feed::connect(&bootstrap, &name, None),
+            feed: Feed::connect(bootstrap, &name, None),
             sent: 0,
             ends: [0; SOURCE_PARTITIONS as usize],
             group: client("read_uncommitted"),
             reader: client("read_committed"),
-            bootstrap,
+            bootstrap: bootstrap.to_owned(),
             name,
         }
     }
@@ -211,9 +217,14 @@ listen = "off"
         }
     }
 
+    /// The sum of the offsets after the last message of each partition.
+    pub(crate) fn end(&self) -> i64 {
+        self.ends.iter().sum()
+    }
+
     /// Waits until the group has committed everything, and no more.
     pub(crate) fn wait_for_all(&self) {
-        self.wait_for(self.ends.iter().sum());
+        self.wait_for(self.end());
         let positions = wait("the group's offsets", || self.positions());
         assert_eq!(positions, self.ends);
     }
