@@ -92,6 +92,23 @@ fn the_contracts_own_example_comes_out_as_an_event() {
 }
 
 #[test]
+fn the_formats_of_others_come_one_event_a_line() {
+    for (format, version, expected) in [
+        ("ecs", "/ecs/version", "9.4.0"),
+        ("ocsf", "/metadata/version", "1.8.0"),
+    ] {
+        let two = format!("{EXAMPLE}\n{EXAMPLE}\n");
+        let run = netsieve(&["pipe", "--output", format], two.as_bytes());
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+        let events = run.lines();
+        assert_eq!(events.len(), 2);
+        for event in events {
+            assert_eq!(event.pointer(version), Some(&json!(expected)));
+        }
+    }
+}
+
+#[test]
 fn now_can_be_set() {
     let run = netsieve(
         &["pipe", "--now", "2023-08-02T00:00:00Z"],

@@ -3,7 +3,7 @@
 mod common;
 
 use common::schema::native_json;
-use common::{input, run, settings};
+use common::{formats, input, run, settings};
 use netsieve::pipeline::settings::Format;
 use netsieve::proto::{server, v1};
 use proptest::prelude::*;
@@ -284,6 +284,14 @@ proptest! {
         for event in run(&input(&value, &[]), &settings(Format::Protobuf)).events {
             prop_assert_eq!(v1::Event::decode(&event[..])?.encode_to_vec(), event);
         }
+    }
+
+    #[test]
+    fn the_formats_of_others_are_valid_and_whole(message in message()) {
+        let value = message.encode_to_vec();
+        let judged = formats::judge(&input(&value, &[]), &settings(Format::Json));
+        let events = run(&input(&value, &[]), &settings(Format::Json)).events;
+        prop_assert_eq!(judged.len(), events.len());
     }
 
     #[test]

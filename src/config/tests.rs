@@ -244,6 +244,18 @@ fn a_key_of_one_output_can_be_set() {
 }
 
 #[test]
+fn every_format_has_a_name_in_the_configuration() {
+    for format in Format::ALL {
+        let set = format!("outputs.connections.format={}", format.name());
+        let given = Given {
+            set: &[&set],
+            ..Given::default()
+        };
+        assert_eq!(given.config().outputs[0].format, *format);
+    }
+}
+
+#[test]
 fn properties_pass_through_however_they_are_written() {
     let quoted = "[kafka]\n\"client.rack\" = \"c\"\n[kafka.consumer]\n\"fetch.min.bytes\" = 7\n\"check.crcs\" = true";
     let dotted =
