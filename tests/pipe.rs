@@ -401,3 +401,22 @@ fn the_same_load_comes_from_the_command_each_time() {
     assert!(!first.stdout.is_empty());
     assert_eq!(first.stdout, netsieve(&arguments, b"").stdout);
 }
+
+#[test]
+fn answers_are_explained_on_standard_output() {
+    let input = format!("{EXAMPLE}\nno json\n");
+    let run = netsieve(&["pipe", "--explain"], input.as_bytes());
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let text = String::from_utf8(run.stdout).unwrap();
+    for line in [
+        "stdin [0] at offset 0: 1 record",
+        "record 0: connection tcp 172.16.111.218:52279 ──▶ 172.16.111.171:80 ESTABLISHED",
+        "  direction   egress, the local end called: port 80 is below 1024 and port 52279 is not, rule ports, low",
+        "stdin [0] at offset 1: rejected, malformed_json",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert!(!text.contains('\u{1b}'), "no colour without a terminal");
+    let both = netsieve(&["pipe", "--explain", "--output", "json"], b"");
+    assert_eq!(both.code, 2);
+}

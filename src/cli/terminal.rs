@@ -1,8 +1,10 @@
 //! Text for a person: colour where it is wanted, columns that keep their width.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 
 use crate::observe::logs::takes_colour;
+use crate::pipeline::explain::Explanation;
 
 /// Whether and how text is coloured.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,22 @@ impl Paint {
             text.to_owned()
         }
     }
+}
+
+/// An explanation: its title, and below it each answer behind what it is about.
+pub(super) fn explanation(explanation: &Explanation, paint: Paint) -> String {
+    let title = match (explanation.rejected, explanation.record) {
+        (true, _) => paint.red(&explanation.title),
+        (false, None) => paint.bold(&explanation.title),
+        (false, Some(_)) => paint.green(&explanation.title),
+    };
+    let mut text = title + "\n";
+    for (about, answer) in &explanation.answers {
+        let about = paint.dim(&column(about, 11));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {about} {answer}");
+    }
+    text + "\n"
 }
 
 /// The text in exactly that many characters: filled up with blanks, or its middle left out.
