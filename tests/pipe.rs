@@ -1,10 +1,13 @@
 //! `netsieve pipe` and `netsieve generate` as commands: what goes in, what comes out, exit codes.
 
+mod common;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use common::json_schema;
 use netsieve::generate::{Carrier, Encodings, Expected, Generator, Options};
 use netsieve::proto::v1;
 use prost::Message as _;
@@ -22,11 +25,15 @@ struct Run {
 
 impl Run {
     fn lines(&self) -> Vec<Value> {
-        json_lines(std::str::from_utf8(&self.stdout).unwrap())
+        let events = json_lines(std::str::from_utf8(&self.stdout).unwrap());
+        events.iter().for_each(json_schema::assert_is_event);
+        events
     }
 
     fn rejects(&self) -> Vec<Value> {
-        json_lines(&self.stderr)
+        let rejects = json_lines(&self.stderr);
+        rejects.iter().for_each(json_schema::assert_is_reject);
+        rejects
     }
 }
 
