@@ -72,7 +72,8 @@ fn read_json(bytes: &[u8]) -> Read {
         mac: text(&end["mac"]),
         name: text(&end["name"]),
     };
-    let pid = event["process"]["pid"].as_u64();
+    let is_own = event["process"]["pid_inferred"].is_null();
+    let pid = event["process"]["pid"].as_u64().filter(|_| is_own);
     Read {
         message_id: text(&event["message_id"]).unwrap(),
         record_index: event["ingest"]["record_index"]
