@@ -31,6 +31,11 @@ impl Paint {
         self.with("31", text)
     }
 
+    /// What wants a second look.
+    pub(super) fn yellow(self, text: &str) -> String {
+        self.with("33", text)
+    }
+
     /// What came out well.
     pub(super) fn green(self, text: &str) -> String {
         self.with("32", text)
@@ -43,6 +48,13 @@ impl Paint {
             text.to_owned()
         }
     }
+}
+
+/// Columns of the terminal that standard output is, between the 80 that any has and the 120 that
+/// are still read easily; 80 where it is none.
+pub(super) fn width() -> usize {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map_or(80, |(width, _)| usize::from(width.0).clamp(80, 120))
 }
 
 /// An explanation: its title, and below it each answer behind what it is about.
