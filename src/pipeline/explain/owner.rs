@@ -86,7 +86,7 @@ fn peer(of: &Explained<'_, '_>) -> Option<String> {
     let rows = of.rows(mirrors);
     let Some(process) = of.facts.peer_process else {
         return Some(format!(
-            "not known: the other end's {rows} name none, or not one"
+            "not known: no one process is told by the other end's {rows}"
         ));
     };
     let pid = process.pid.map(|pid| format!("pid {pid}"));
