@@ -18,5 +18,11 @@ pub mod v1 {
 /// The event schema's source text.
 pub const EVENT_PROTO: &str = include_str!("../proto/netsieve/v1/event.proto");
 
+/// The JSON Schema of an event in the native JSON format (draft 2020-12).
+pub const EVENT_JSON_SCHEMA: &str = include_str!("../proto/netsieve/v1/event.schema.json");
+
+/// The JSON Schema of a line that `netsieve pipe` writes of a reject (draft 2020-12).
+pub const REJECT_JSON_SCHEMA: &str = include_str!("../proto/netsieve/v1/reject.schema.json");
+
 /// The ingestion contract's source text.
 pub const CONTRACT_PROTO: &str = include_str!("../proto/server/network_connection.proto");

@@ -227,6 +227,14 @@ fn run_on_an_address_that_is_taken_is_one_line_and_code_1() {
 fn schemas_and_completions_are_printed() {
     let schema = run(&["schema"]).stdout;
     assert!(schema.contains("package netsieve.v1;"), "{schema}");
+    for (arguments, title) in [
+        (&["--format", "json-schema"][..], "netsieve.v1.Event"),
+        (&["--rejects"], "netsieve reject"),
+    ] {
+        let schema = run(&[&["schema"], arguments].concat()).stdout;
+        let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+        assert_eq!(schema["title"], title);
+    }
     let contract = run(&["schema", "--contract"]).stdout;
     assert!(contract.contains("package server;"), "{contract}");
     for shell in ["bash", "zsh", "fish"] {

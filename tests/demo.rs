@@ -18,7 +18,12 @@ fn the_demo_ends_by_itself_and_its_books_balance() {
         "/metrics",
         // Built-in rows: one that is read, one that is rejected and why.
         "127.0.0.53%lo:53",
-        "rejected   missing_protocol",
+        "10.0.0.5:445 microsoft-ds",
+        "◀── 10.0.0.77:51234",
+        "by listener_wildcard, high",
+        "exposure any",
+        "What the events say",
+        "rejected  missing_protocol",
         "Summary",
         "p99",
         "each as its sender foretold",

@@ -1,5 +1,5 @@
-//! What `docs/` and the example file say is what the code does. `UPDATE_DOCS=1 cargo test
-//! --test docs` rewrites them.
+//! What `docs/`, the example file and the JSON Schemas say is what the code does.
+//! `UPDATE_DOCS=1 cargo test --test docs` rewrites them.
 
 mod common;
 
@@ -38,6 +38,18 @@ fn page_has_table(name: &str, table: &str) {
     let (before, rest) = page.split_once(BEGIN).expect("the page has its begin mark");
     let (_, after) = rest.split_once(END).expect("the page has its end mark");
     is_up_to_date(&path, &format!("{before}{BEGIN}\n{table}\n{END}{after}"));
+}
+
+#[test]
+fn json_schemas_are_those_of_the_code() {
+    use common::json_schema;
+    for (name, schema) in [
+        ("event", json_schema::event()),
+        ("reject", json_schema::reject()),
+    ] {
+        let path = root().join(format!("proto/netsieve/v1/{name}.schema.json"));
+        is_up_to_date(&path, &format!("{schema:#}\n"));
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn the_default_load_is_this_one() {
     let digits = digest.iter().map(|byte| format!("{byte:02x}"));
     assert_eq!(
         digits.collect::<String>(),
-        "7e9be355ae4ca4bb22cdcafff117e2179711d930"
+        "e1969b176d747b594b8d859d1aeb59688c2d5ba1"
     );
 }
 

@@ -1,6 +1,8 @@
 //! The core over a generated load, against the manifest: every message, every record, in both
 //! encodings in and out.
 
+mod common;
+
 use std::fmt::Write as _;
 
 use netsieve::generate::{
@@ -50,6 +52,7 @@ fn read_protobuf(bytes: &[u8]) -> Read {
 
 fn read_json(bytes: &[u8]) -> Read {
     let event: Value = serde_json::from_slice(bytes).unwrap();
+    common::json_schema::assert_is_event(&event);
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let texts = |value: &Value| match value {
         Value::Null => Vec::new(),
@@ -69,7 +72,8 @@ fn read_json(bytes: &[u8]) -> Read {
         mac: text(&end["mac"]),
         name: text(&end["name"]),
     };
-    let pid = event["process"]["pid"].as_u64();
+    let is_own = event["process"]["pid_inferred"].is_null();
+    let pid = event["process"]["pid"].as_u64().filter(|_| is_own);
     Read {
         message_id: text(&event["message_id"]).unwrap(),
         record_index: event["ingest"]["record_index"]

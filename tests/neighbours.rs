@@ -394,9 +394,16 @@ proptest! {
             ingest: None,
             ..event.clone()
         };
-        for (event, index) in events(&reordered).iter().zip(&shuffled) {
+        let retold = events(&reordered);
+        for (event, index) in retold.iter().zip(&shuffled) {
             prop_assert_eq!(plain(event), plain(&told[*index]));
         }
+        let ids = |events: &[Event]| {
+            let mut ids: Vec<_> = events.iter().map(|event| event.event_id.clone()).collect();
+            ids.sort_unstable();
+            ids
+        };
+        prop_assert_eq!(ids(&retold), ids(&told));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! `netsieve pipe` and `netsieve generate` as commands: what goes in, what comes out, exit codes.
 
+mod common;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use common::json_schema;
 use netsieve::generate::{Carrier, Encodings, Expected, Generator, Options};
 use netsieve::proto::v1;
 use prost::Message as _;
@@ -22,11 +25,15 @@ struct Run {
 
 impl Run {
     fn lines(&self) -> Vec<Value> {
-        json_lines(std::str::from_utf8(&self.stdout).unwrap())
+        let events = json_lines(std::str::from_utf8(&self.stdout).unwrap());
+        events.iter().for_each(json_schema::assert_is_event);
+        events
     }
 
     fn rejects(&self) -> Vec<Value> {
-        json_lines(&self.stderr)
+        let rejects = json_lines(&self.stderr);
+        rejects.iter().for_each(json_schema::assert_is_reject);
+        rejects
     }
 }
 
@@ -417,4 +424,23 @@ fn the_same_load_comes_from_the_command_each_time() {
     let first = netsieve(&arguments, b"");
     assert!(!first.stdout.is_empty());
     assert_eq!(first.stdout, netsieve(&arguments, b"").stdout);
+}
+
+#[test]
+fn answers_are_explained_on_standard_output() {
+    let input = format!("{EXAMPLE}\nno json\n");
+    let run = netsieve(&["pipe", "--explain"], input.as_bytes());
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let text = String::from_utf8(run.stdout).unwrap();
+    for line in [
+        "stdin [0] at offset 0: 1 record",
+        "record 0: connection tcp 172.16.111.218:52279 ──▶ 172.16.111.171:80 ESTABLISHED",
+        "  direction   egress, the local end called: port 80 is below 1024 and port 52279 is not, rule ports, low",
+        "stdin [0] at offset 1: rejected, malformed_json",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert!(!text.contains('\u{1b}'), "no colour without a terminal");
+    let both = netsieve(&["pipe", "--explain", "--output", "json"], b"");
+    assert_eq!(both.code, 2);
 }

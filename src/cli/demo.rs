@@ -3,6 +3,7 @@
 //! The processor is the one that `run` starts. A generated load goes in, what comes out is read
 //! back, shown in samples, and compared with what had to come out.
 
+mod findings;
 mod ledger;
 mod processor;
 mod reader;
@@ -17,6 +18,7 @@ use super::feed::Feed;
 use crate::config::{self, Config, Sources};
 use crate::generate::{Generated, Generator, Options};
 use crate::kafka::mock::EmbeddedCluster;
+use findings::Findings;
 use ledger::Ledger;
 use processor::Processor;
 use reader::{Came, Reader};
@@ -78,6 +80,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         feed: Feed::connect(&bootstrap, &source, &[])?,
         reader: Reader::start(&bootstrap, &written, dead_letters)?,
         ledger: Ledger::default(),
+        findings: Findings::default(),
         totals: written
             .iter()
             .map(|(topic, _)| ((*topic).to_owned(), 0))
@@ -133,6 +136,7 @@ struct Demo {
     feed: Feed,
     reader: Reader,
     ledger: Ledger,
+    findings: Findings,
     totals: Totals,
 }
 
@@ -241,6 +245,7 @@ impl Demo {
             None => return Ok(None),
             Some(Came::Event { topic, event }) => {
                 self.ledger.event(event);
+                self.findings.add(event);
                 Some(topic)
             }
             Some(Came::Reject(reject)) => {
@@ -264,6 +269,7 @@ impl Demo {
     fn finish(mut self, elapsed: Duration) -> Result<(), CliError> {
         self.feed.finish()?;
         self.processor.stop()?;
+        self.screen.findings(&self.findings);
         self.screen.summary(&mut self.ledger, &self.totals, elapsed);
         self.ledger.balance().map_err(|difference| {
             CliError::failure(format!(

@@ -127,7 +127,7 @@ enum Command {
     Generate(generate::Args),
     /// Check and print the configuration; with --connect, look at the cluster too
     Check(With<check::Args>),
-    /// Print the protobuf schema of the events or of the input
+    /// Print the schema of the events, as protobuf or JSON Schema, or that of the input
     Schema(schema::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),

@@ -12,11 +12,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::framing::{self, Framing};
+use super::terminal::{self, Paint};
 use super::{CliError, Global, tables};
 use crate::config;
 use crate::pipeline::code::{Level, Reason};
 use crate::pipeline::emit::{DeadLetter, Emitted, Tally};
 use crate::pipeline::enrich::Enrich;
+use crate::pipeline::explain::{self, Explanation};
 use crate::pipeline::message::Input;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Output, Settings, SourceFormat};
@@ -31,7 +33,8 @@ Examples:
   netsieve pipe --raw value.bin                    a value as Kafka has it
   netsieve pipe --input protobuf --output protobuf <in.bin >out.bin
   netsieve pipe --output ecs messages.jsonl         Elastic Common Schema; ocsf for OCSF
-  netsieve pipe --dead-letters rejects.jsonl messages.jsonl | jq .local")]
+  netsieve pipe --dead-letters rejects.jsonl messages.jsonl | jq .local
+  netsieve pipe --explain messages.jsonl | less    how each answer was reached")]
 pub struct Args {
     /// Files to read in order; `-` or none is standard input
     files: Vec<PathBuf>,
@@ -49,6 +52,10 @@ pub struct Args {
     /// Write rejects to this file instead of standard error, JSON one a line
     #[arg(long, value_name = "FILE")]
     dead_letters: Option<PathBuf>,
+    /// Say in words how each answer was reached, and why a record was rejected, instead of
+    /// writing events and rejects
+    #[arg(long, conflicts_with_all = ["output", "dead_letters"])]
+    explain: bool,
     /// Take this time (RFC 3339) for now; without it, each message's own timestamp is
     #[arg(long, value_name = "TIME")]
     now: Option<jiff::Timestamp>,
@@ -86,8 +93,11 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
         workspace: Workspace::default(),
         emitted: Emitted::default(),
         sink: Sink {
-            delimited: matches!(args.output, OutputFormat::Protobuf),
-            events: 0,
+            form: match args.output {
+                _ if args.explain => Form::Words(Paint::of(&io::stdout())),
+                OutputFormat::Json | OutputFormat::Ecs | OutputFormat::Ocsf => Form::Lines,
+                OutputFormat::Protobuf => Form::Delimited,
+            },
             output: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
             rejects,
         },
@@ -99,7 +109,7 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
         Err(Stop::Failed(error)) => return Err(error),
     }
     if io::stderr().is_terminal() {
-        eprintln!("{}", summary(&pipe.emitted.tally, pipe.sink.events));
+        eprintln!("{}", summary(&pipe.emitted.tally));
     }
     Ok(())
 }
@@ -174,10 +184,20 @@ struct Pipe<W: Write> {
     sink: Sink<W>,
 }
 
+/// What is written of what comes out.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Events, one a line.
+    Lines,
+    /// Events, each after its length.
+    Delimited,
+    /// How it came about.
+    Words(Paint),
+}
+
 /// Where events and rejects go.
 struct Sink<W: Write> {
-    delimited: bool,
-    events: u64,
+    form: Form,
     output: W,
     rejects: Box<dyn Write>,
 }
@@ -263,6 +283,15 @@ impl<W: Write> Pipe<W> {
         };
         let cut_from = (size > value.len() as u64).then_some(size);
         let (settings, sink) = (&self.settings, &mut self.sink);
+        if let Form::Words(paint) = sink.form {
+            return sink.explain(
+                &input,
+                settings,
+                &mut self.workspace,
+                &mut self.emitted,
+                paint,
+            );
+        }
         let mut written = Ok(());
         let mut write = |emitted: &Emitted| {
             written = sink.write(emitted, cut_from);
@@ -286,6 +315,24 @@ impl<W: Write> Pipe<W> {
 }
 
 impl<W: Write> Sink<W> {
+    fn explain(
+        &mut self,
+        input: &Input<'_>,
+        settings: &Settings,
+        workspace: &mut Workspace,
+        emitted: &mut Emitted,
+        paint: Paint,
+    ) -> Result<(), Stop> {
+        let mut written = Ok(());
+        let mut show = |explanation: &Explanation| {
+            let text = terminal::explanation(explanation, paint);
+            written = self.output.write_all(text.as_bytes());
+            written.is_ok()
+        };
+        explain::message(input, settings, workspace, emitted, &mut show);
+        written.map_err(|error| Stop::of_write("explanations", &error))
+    }
+
     fn write(&mut self, emitted: &Emitted, cut_from: Option<u64>) -> Result<(), Stop> {
         self.write_events(emitted)
             .map_err(|error| Stop::of_write("events", &error))?;
@@ -302,8 +349,7 @@ impl<W: Write> Sink<W> {
 
     fn write_events(&mut self, emitted: &Emitted) -> io::Result<()> {
         for event in emitted.events() {
-            self.events += 1;
-            if self.delimited {
+            if matches!(self.form, Form::Delimited) {
                 let mut length = Vec::with_capacity(10);
                 prost::encoding::encode_varint(event.value.len() as u64, &mut length);
                 self.output.write_all(&length)?;
@@ -378,8 +424,9 @@ fn progress(args: &Args, files: &[PathBuf]) -> Option<ProgressBar> {
     Some(ProgressBar::new(total).with_style(style))
 }
 
-fn summary(tally: &Tally, events: u64) -> String {
+fn summary(tally: &Tally) -> String {
     let rejected = tally.rejected_messages + tally.rejected_records;
+    let events = tally.records - tally.rejected_records;
     let text = format!(
         "{} messages, {} records: {events} events, {rejected} rejected",
         tally.messages, tally.records

@@ -1,8 +1,10 @@
 //! Text for a person: colour where it is wanted, columns that keep their width.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 
 use crate::observe::logs::takes_colour;
+use crate::pipeline::explain::Explanation;
 
 /// Whether and how text is coloured.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,11 @@ impl Paint {
         self.with("31", text)
     }
 
+    /// What wants a second look.
+    pub(super) fn yellow(self, text: &str) -> String {
+        self.with("33", text)
+    }
+
     /// What came out well.
     pub(super) fn green(self, text: &str) -> String {
         self.with("32", text)
@@ -41,6 +48,29 @@ impl Paint {
             text.to_owned()
         }
     }
+}
+
+/// Columns of the terminal that standard output is, between the 80 that any has and the 120 that
+/// are still read easily; 80 where it is none.
+pub(super) fn width() -> usize {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map_or(80, |(width, _)| usize::from(width.0).clamp(80, 120))
+}
+
+/// An explanation: its title, and below it each answer behind what it is about.
+pub(super) fn explanation(explanation: &Explanation, paint: Paint) -> String {
+    let title = match (explanation.rejected, explanation.record) {
+        (true, _) => paint.red(&explanation.title),
+        (false, None) => paint.bold(&explanation.title),
+        (false, Some(_)) => paint.green(&explanation.title),
+    };
+    let mut text = title + "\n";
+    for (about, answer) in &explanation.answers {
+        let about = paint.dim(&column(about, 11));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {about} {answer}");
+    }
+    text + "\n"
 }
 
 /// The text in exactly that many characters: filled up with blanks, or its middle left out.

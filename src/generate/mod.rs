@@ -18,6 +18,7 @@ mod hosts;
 mod manifest;
 mod message;
 mod rng;
+mod roles;
 mod spellings;
 
 use std::collections::BTreeSet;
@@ -38,6 +39,9 @@ pub const SEQUENCE_HEADER: &str = "generate.sequence";
 
 /// 2026-01-05T08:00:00Z in milliseconds: when a load begins unless it is told otherwise.
 pub const DEFAULT_START_MS: i64 = 1_767_600_000_000;
+
+/// Share of snapshots that have no listeners.
+const NO_LISTENERS: f64 = 0.12;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -246,13 +250,27 @@ impl Generator {
             _ if rng.chance(0.01) => 0,
             span => min_records + rng.below(span + 1),
         };
-        // A snapshot begins with the listeners; a short one has some of each.
-        let listeners = host.listeners().min(count.div_ceil(2));
+        // A snapshot begins with the listeners; a short one has some of each. Some tools show
+        // them only when they are told to.
+        let listeners = match host.listeners().min(count.div_ceil(2)) {
+            _ if rng.chance(NO_LISTENERS) => 0,
+            listeners => listeners,
+        };
+        // The other end of a connection within the host follows the first.
+        let mut follows = None;
         for place in 0..count {
             let (entry, outcome) = if rng.chance(self.options.bad) {
                 self.bad_record(encoding, rng)
             } else {
-                let socket = host.socket(place, listeners, rng);
+                let socket = if place < listeners {
+                    host.listening(place)
+                } else if let Some(socket) = follows.take() {
+                    socket
+                } else {
+                    let (socket, other) = host.connected(rng);
+                    follows = other;
+                    socket
+                };
                 let mut spelled = host.tool.spell(host, &socket, rng);
                 if self.options.long_commands > 0.0 && rng.chance(self.options.long_commands) {
                     spelled.prolong_command(rng);

@@ -11,6 +11,8 @@
 //! 5. [`enrich`]: what the whole message tells about each record;
 //! 6. [`encode`]: events to bytes, and the route to their outputs;
 //! 7. [`dead_letter`]: what was rejected on the way, as a message that can be sent again.
+//!
+//! [`explain`] goes the way again for a person who asks how an answer was reached.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![cfg_attr(
@@ -24,6 +26,7 @@ pub mod decode;
 pub mod emit;
 pub mod encode;
 pub mod enrich;
+pub mod explain;
 pub mod identity;
 pub mod message;
 pub mod normalize;

@@ -50,7 +50,7 @@ impl Reject {
 
 /// The text with control characters escaped, cut to at most `max_bytes` bytes; a cut shows as
 /// an ellipsis.
-fn printable(text: &str, max_bytes: usize) -> String {
+pub(super) fn printable(text: &str, max_bytes: usize) -> String {
     const ELLIPSIS: char = '…';
     let mut out = String::new();
     let mut fits = 0;

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod formats;
+pub(crate) mod json_schema;
 pub(crate) mod schema;
 
 use netsieve::pipeline::code::Warnings;
@@ -81,7 +82,7 @@ pub(crate) struct Outcome {
     pub(crate) records: u64,
 }
 
-/// Runs one input through the core.
+/// Runs one input through the core. Events in JSON are held against their schema.
 pub(crate) fn run(input: &Input<'_>, settings: &Settings) -> Outcome {
     let mut out = Emitted::default();
     process(input, settings, &mut Workspace::default(), &mut out);
@@ -95,6 +96,12 @@ pub(crate) fn run(input: &Input<'_>, settings: &Settings) -> Outcome {
             .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
             .collect(),
     };
+    if settings.outputs[0].format == Format::Json {
+        for event in out.events() {
+            let event = serde_json::from_slice(event.value).expect("events are JSON");
+            json_schema::assert_is_event(&event);
+        }
+    }
     Outcome {
         events: out.events().map(|event| event.value.to_vec()).collect(),
         letters: out.dead_letters().map(letter).collect(),

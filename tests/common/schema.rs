@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use netsieve::pipeline::encode::push_time;
 use netsieve::pipeline::message::Time;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage,
-    Value as Field,
+    DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor,
+    ReflectMessage, Value as Field,
 };
 use serde_json::{Map, Value};
 
@@ -36,16 +36,36 @@ pub(crate) fn native_json(bytes: &[u8]) -> Value {
 fn object(message: &DynamicMessage) -> Value {
     let mut members = Map::new();
     for field in message.descriptor().fields() {
-        let always = !field.supports_presence()
-            && !field.is_list()
-            && !matches!(field.kind(), Kind::String | Kind::Enum(_))
-            && !ONLY_WHERE_SET.contains(&field.full_name());
-        if always || message.has_field(&field) {
+        if is_always_written(&field) || message.has_field(&field) {
             let value = member(&field, &message.get_field(&field));
             members.insert(field.name().to_owned(), value);
         }
     }
     Value::Object(members)
+}
+
+/// Whether a number or a flag is written whatever it is.
+pub(crate) fn is_always_written(field: &FieldDescriptor) -> bool {
+    !field.supports_presence()
+        && !field.is_list()
+        && !matches!(field.kind(), Kind::String | Kind::Enum(_))
+        && !ONLY_WHERE_SET.contains(&field.full_name())
+}
+
+/// The name that JSON has for a number of an enum.
+pub(crate) fn enum_name(kind: &EnumDescriptor, number: i32) -> String {
+    let value = kind.get_value(number).expect("a number of the schema");
+    let prefix = kind.default_value().name().replace("UNSPECIFIED", "");
+    let name = value
+        .name()
+        .strip_prefix(&prefix)
+        .expect("the enum's prefix");
+    // TCP states are written as RFC 9293 does.
+    if kind.full_name() == "netsieve.v1.State" {
+        name.to_owned()
+    } else {
+        name.to_lowercase()
+    }
 }
 
 fn member(field: &FieldDescriptor, value: &Field) -> Value {
@@ -57,22 +77,7 @@ fn member(field: &FieldDescriptor, value: &Field) -> Value {
         (Field::I32(number), _) => (*number).into(),
         (Field::I64(number), _) => (*number).into(),
         (Field::F64(number), _) => (*number).into(),
-        (Field::EnumNumber(number), Kind::Enum(kind)) => {
-            let value = kind.get_value(*number).expect("a number of the schema");
-            let prefix = kind.default_value().name().replace("UNSPECIFIED", "");
-            let name = value
-                .name()
-                .strip_prefix(&prefix)
-                .expect("the enum's prefix");
-            // TCP states are written as RFC 9293 does.
-            let is_state = kind.full_name() == "netsieve.v1.State";
-            if is_state {
-                name.to_owned()
-            } else {
-                name.to_lowercase()
-            }
-            .into()
-        }
+        (Field::EnumNumber(number), Kind::Enum(kind)) => enum_name(&kind, *number).into(),
         (Field::Message(message), Kind::Message(kind)) => {
             if kind.full_name() == "google.protobuf.Timestamp" {
                 time(message)

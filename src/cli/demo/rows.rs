@@ -38,6 +38,7 @@ pub(super) const ROWS: &[Row] = rows! {
     "netstat, macOS" "192.168.1.221.5486" "198.51.100.26.443" "tcp4" "FIN_WAIT_2" "apsd" None;
     "/proc/net/tcp" "3500007F:0035" "00000000:0000" "tcp,ipv4" "listen" "systemd-resolve" None;
     "Seatbelt" "[::ffff:10.0.0.5]:445" "[::ffff:10.0.0.77]:51234" "tcp,ipv6" "ESTAB" "System" None;
+    "netstat, Windows" "0.0.0.0:445" "0.0.0.0:0" "tcp,ipv4" "LISTENING" "System" None;
     "a link sensor" "172.16.111.218:52279,00-0D-3A-13-E3-69" "203.0.113.80:443,001b.210a.c47e"
         "tcp,ipv4,ethernet" "ESTABLISHED" "" None;
     "a broken parser" "10.0.0.1:99999" "10.0.0.2:80" "tcp,ipv4" "ESTABLISHED" "curl"

@@ -1,23 +1,28 @@
 //! The demo's screen: what it is, samples as they flow, the progress, the summary.
 #![allow(clippy::print_stdout)]
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::terminal::{Paint, column, grouped};
+use crate::cli::terminal::{Paint, column, grouped, width};
 use crate::config::Config;
 
+use super::findings::Findings;
 use super::ledger::Ledger;
 use super::reader::Came;
-use super::{Totals, rows, show};
+use super::show::Layout;
+use super::{Totals, rows};
 
 /// How often a sample is shown.
-const SAMPLE_EVERY: Duration = Duration::from_millis(500);
+const SAMPLE_EVERY: Duration = Duration::from_millis(450);
+/// How long a sample of a sort that was not shown yet is waited for.
+const WAIT_FOR_NEW: Duration = Duration::from_millis(600);
 /// Of so many samples one is a reject.
-const REJECT_EVERY: u64 = 3;
+const REJECT_EVERY: u64 = 4;
 /// How often the progress is told where there is no terminal.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
@@ -29,6 +34,8 @@ pub(super) struct Screen {
     on_terminal: bool,
     last_sample: Instant,
     samples: u64,
+    /// The sorts of samples that were shown.
+    shown: HashSet<String>,
     last_progress: Instant,
 }
 
@@ -47,6 +54,7 @@ impl Screen {
             on_terminal: stdout.is_terminal(),
             last_sample: now,
             samples: 0,
+            shown: HashSet::new(),
             last_progress: now,
         }
     }
@@ -93,11 +101,18 @@ impl Screen {
         self.say(&paint.dim("The consumer group forms, which takes a few seconds …"));
     }
 
+    fn layout(&self) -> Layout {
+        Layout {
+            paint: self.paint,
+            width: width(),
+        }
+    }
+
     /// What came out, as text.
     pub(super) fn text(&self, came: &Came) -> String {
         match came {
-            Came::Event { event, .. } => show::event(event, self.paint),
-            Came::Reject(reject) => show::reject(&reject.reason, &reject.sentence, self.paint),
+            Came::Event { event, .. } => self.layout().event(event),
+            Came::Reject(reject) => self.layout().reject(&reject.reason, &reject.sentence),
         }
     }
 
@@ -107,7 +122,7 @@ impl Screen {
         let head = "Rows as tools print them, and what netsieve makes of each";
         self.say(&self.paint.bold(head));
         for (row, text) in rows::ROWS.iter().zip(shown) {
-            self.say(&show::row(row, self.paint));
+            self.say(&self.layout().row(row));
             self.say(text.as_deref().unwrap_or("nothing came out"));
         }
     }
@@ -117,20 +132,26 @@ impl Screen {
         self.say("");
         let head = "A load of generated messages, 2 % of it bad; samples as they come out";
         self.say(&self.paint.bold(head));
-        self.say(&self.paint.dim(&show::event_heads()));
+        self.say(&self.paint.dim(&self.layout().heads()));
         self.last_sample = Instant::now();
         self.last_progress = Instant::now();
     }
 
     /// Shows what came out, now and then.
     pub(super) fn sample(&mut self, came: &Came) {
+        let since = self.last_sample.elapsed();
         let reject_is_due = self.samples % REJECT_EVERY == REJECT_EVERY - 1;
-        let fits = matches!(came, Came::Reject(_)) == reject_is_due;
-        if fits && self.last_sample.elapsed() >= SAMPLE_EVERY {
-            self.say(&self.text(came));
-            self.samples += 1;
-            self.last_sample = Instant::now();
+        if since < SAMPLE_EVERY || matches!(came, Came::Reject(_)) != reject_is_due {
+            return;
         }
+        let sort = sort(came);
+        if since < WAIT_FOR_NEW && self.shown.contains(&sort) {
+            return;
+        }
+        self.say(&self.text(came));
+        self.shown.insert(sort);
+        self.samples += 1;
+        self.last_sample = Instant::now();
     }
 
     /// How far it is.
@@ -202,6 +223,15 @@ impl Screen {
         }
     }
 
+    /// What the events say, in short.
+    pub(super) fn findings(&self, findings: &Findings) {
+        self.say("");
+        self.say(&self.paint.bold("What the events say"));
+        for line in findings.lines(width()) {
+            self.say(&line);
+        }
+    }
+
     /// That the books balance.
     pub(super) fn verdict(&self, ledger: &Ledger) {
         let text = format!(
@@ -219,6 +249,18 @@ impl Screen {
                 .paint
                 .dim("With Kafka of your own: netsieve run --bootstrap HOST:PORT"),
         );
+    }
+}
+
+/// What is new about a sample: the rule and the perimeter, the exposure, or the reject's code.
+fn sort(came: &Came) -> String {
+    match came {
+        Came::Reject(reject) => reject.reason.clone(),
+        Came::Event { event, .. } => match (&event.direction, &event.listener) {
+            (Some(direction), _) => format!("{} {}", direction.basis, direction.perimeter),
+            (None, Some(listener)) => format!("{} {}", listener.exposure, listener.ephemeral),
+            (None, None) => "idle".to_owned(),
+        },
     }
 }
 

@@ -9,9 +9,10 @@ mod windows;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::hosts::{Host, Socket, System};
+use super::hosts::{Host, Socket};
 use super::manifest::{End, Truth};
 use super::rng::Rng;
+use super::roles::System;
 use crate::pipeline::record::{Kind, State};
 
 /// A tool, or an agent, that prints sockets in a manner of its own.

@@ -10,7 +10,7 @@ mod ocsf;
 mod protobuf;
 mod text;
 
-pub use text::{push_ip, push_time, push_uuid};
+pub use text::{push_ip, push_mac, push_time, push_uuid};
 
 use super::code::Warnings;
 use super::emit::event_header_bytes;

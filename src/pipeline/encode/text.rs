@@ -32,7 +32,7 @@ pub fn push_uuid(out: &mut Vec<u8>, id: [u8; 16]) {
 }
 
 /// Appends a MAC address with hyphens in upper case (IEEE 802).
-pub(super) fn push_mac(out: &mut Vec<u8>, mac: [u8; 6]) {
+pub fn push_mac(out: &mut Vec<u8>, mac: [u8; 6]) {
     for (index, byte) in mac.into_iter().enumerate() {
         if index > 0 {
             out.push(b'-');

@@ -29,25 +29,53 @@ impl CommunityId {
     }
 }
 
+/// Why a record has no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::pipeline) enum NoFlow {
+    /// It has no other end.
+    NoPeer,
+    /// The number of its protocol is not known.
+    NoProtocol,
+    /// Of ICMP the type and code would be needed.
+    Icmp,
+    /// An end has no concrete address.
+    NoAddress,
+    /// An end has no port, and the transport has ports.
+    NoPort,
+    /// The ends are of different families.
+    Families,
+}
+
 /// The id of a record's flow: only with two concrete addresses and, where the transport has
-/// ports, both ports. A listener has no flow, and of ICMP the type and code would be needed.
-pub(super) fn of(record: &Record<'_>, kind: Kind, seed: u16) -> Option<CommunityId> {
-    let transport = record.transport?;
-    let number = transport.number?;
-    if kind == Kind::Listener || number == ICMP || number == ICMPV6 {
-        return None;
+/// ports, both ports. A listener has no flow.
+pub(super) fn of(record: &Record<'_>, kind: Kind, seed: u16) -> Result<CommunityId, NoFlow> {
+    let remote = record
+        .remote
+        .as_ref()
+        .filter(|_| kind != Kind::Listener)
+        .ok_or(NoFlow::NoPeer)?;
+    let transport = record.transport.ok_or(NoFlow::NoProtocol)?;
+    let number = transport.number.ok_or(NoFlow::NoProtocol)?;
+    if number == ICMP || number == ICMPV6 {
+        return Err(NoFlow::Icmp);
     }
     let end = |end: &Endpoint<'_>| {
-        let ip = end.ip.filter(|ip| !ip.is_unspecified())?;
+        let ip = end
+            .ip
+            .filter(|ip| !ip.is_unspecified())
+            .ok_or(NoFlow::NoAddress)?;
         let port = if transport.has_ports {
-            Some(end.port?)
+            Some(end.port.ok_or(NoFlow::NoPort)?)
         } else {
             None
         };
-        Some((ip, port))
+        Ok((ip, port))
     };
-    let (local, remote) = (end(&record.local)?, end(record.remote.as_ref()?)?);
-    (local.0.is_ipv4() == remote.0.is_ipv4()).then(|| of_flow(local, remote, number, seed))
+    let (local, remote) = (end(&record.local)?, end(remote)?);
+    if local.0.is_ipv4() != remote.0.is_ipv4() {
+        return Err(NoFlow::Families);
+    }
+    Ok(of_flow(local, remote, number, seed))
 }
 
 /// The id of a flow between two ends of one family; both or neither have a port.
@@ -113,7 +141,7 @@ mod tests {
     use crate::pipeline::record::{State, Transport};
 
     fn text(record: &Record<'_>, seed: u16) -> Option<String> {
-        let id = of(record, record.kind(), seed)?;
+        let id = of(record, record.kind(), seed).ok()?;
         Some(String::from_utf8(id.as_bytes().to_vec()).unwrap())
     }
 

@@ -102,11 +102,14 @@ pub(super) fn of(
     listeners: &Listeners,
     internal: &Internal,
 ) -> Direction {
-    let within_host = connection.is_within_host();
+    let within_host = connection.within_host().is_some();
     let (initiator, basis, confidence) = by_state(connection.record)
         .or_else(|| by_listeners(connection, within_host, records, listeners))
         .or_else(|| by_absence(connection, within_host, listeners))
-        .or_else(|| by_ports(connection).map(|from| (from, Basis::Ports, Some(Confidence::Low))))
+        .or_else(|| {
+            let (initiator, _) = by_ports(connection)?;
+            Some((initiator, Basis::Ports, Some(Confidence::Low)))
+        })
         .unwrap_or((Initiator::Unknown, Basis::None, None));
     let host = match initiator {
         _ if within_host => Host::Local,
@@ -123,14 +126,25 @@ pub(super) fn of(
     }
 }
 
+/// Why both ends are of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::pipeline) enum WithinHost {
+    /// They have one address.
+    SameAddress,
+    /// Both are loopback.
+    Loopback,
+}
+
 impl Connection<'_, '_> {
-    /// Whether both ends are of the host: loopback both, or one address.
-    pub(super) fn is_within_host(&self) -> bool {
+    /// Whether both ends are of the host, and why.
+    pub(super) fn within_host(&self) -> Option<WithinHost> {
         let (local, remote) = (self.local.endpoint, self.remote.endpoint);
         let loopback = |end: &End<'_, '_>| end.scope == Some(Scope::Loopback);
         let zones_differ = matches!((local.zone, remote.zone), (Some(a), Some(b)) if a != b);
-        let same_ip = local.ip.is_some() && local.ip == remote.ip && !zones_differ;
-        same_ip || (loopback(&self.local) && loopback(&self.remote))
+        if local.ip.is_some() && local.ip == remote.ip && !zones_differ {
+            return Some(WithinHost::SameAddress);
+        }
+        (loopback(&self.local) && loopback(&self.remote)).then_some(WithinHost::Loopback)
     }
 }
 
@@ -186,7 +200,8 @@ fn by_absence(
         .record
         .transport
         .is_some_and(|transport| listeners.any_for(transport));
-    let holds = !within_host && listens && by_ports(connection) != Some(Initiator::Remote);
+    let by_ports = || by_ports(connection).map(|(initiator, _)| initiator);
+    let holds = !within_host && listens && by_ports() != Some(Initiator::Remote);
     holds.then_some((
         Initiator::Local,
         Basis::NoListener,
@@ -194,24 +209,43 @@ fn by_absence(
     ))
 }
 
+/// What tells the server's port from the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::pipeline) enum PortTest {
+    /// It is below 1024, where only privileged processes bind.
+    Privileged,
+    /// It has a service, and the other is one that systems hand out to clients.
+    Service,
+    /// It is not one that systems hand out to clients, and the other is.
+    Assigned,
+}
+
 /// Rule 5: what ports are for. Each test counts only if it holds for one end and not the other,
 /// and that end is the server.
-fn by_ports(connection: &Connection<'_, '_>) -> Option<Initiator> {
+pub(super) fn by_ports(connection: &Connection<'_, '_>) -> Option<(Initiator, PortTest)> {
     let port = |end: &End<'_, '_>| end.endpoint.port.filter(|port| *port != 0);
     let (local, remote) = (port(&connection.local)?, port(&connection.remote)?);
     let is_server_by = [
-        [local < 1024, remote < 1024],
-        [
-            connection.local.has_service && remote >= FIRST_EPHEMERAL_PORT,
-            connection.remote.has_service && local >= FIRST_EPHEMERAL_PORT,
-        ],
-        [local < FIRST_EPHEMERAL_PORT, remote < FIRST_EPHEMERAL_PORT],
+        (PortTest::Privileged, [local < 1024, remote < 1024]),
+        (
+            PortTest::Service,
+            [
+                connection.local.has_service && remote >= FIRST_EPHEMERAL_PORT,
+                connection.remote.has_service && local >= FIRST_EPHEMERAL_PORT,
+            ],
+        ),
+        (
+            PortTest::Assigned,
+            [local < FIRST_EPHEMERAL_PORT, remote < FIRST_EPHEMERAL_PORT],
+        ),
     ];
-    is_server_by.into_iter().find_map(|test| match test {
-        [true, false] => Some(Initiator::Remote),
-        [false, true] => Some(Initiator::Local),
-        _ => None,
-    })
+    is_server_by
+        .into_iter()
+        .find_map(|(test, holds)| match holds {
+            [true, false] => Some((Initiator::Remote, test)),
+            [false, true] => Some((Initiator::Local, test)),
+            _ => None,
+        })
 }
 
 fn perimeter(

@@ -267,6 +267,39 @@ impl Listeners {
         }
     }
 
+    /// The listeners that fit, by their places in the message.
+    pub(super) fn rows(&self, fit: &Fit, records: &[Record<'_>]) -> impl Iterator<Item = u32> {
+        let order = |place, bound, record| (place, bound, zone(records, record));
+        fit.sets.into_iter().flatten().flat_map(move |at| {
+            let set = self.sets.get(at as usize);
+            let start = set.map_or(self.entries.len(), |set| {
+                let first = order(set.place, set.bound, set.record);
+                self.entries
+                    .partition_point(|entry| order(entry.place, entry.bound, entry.record) < first)
+            });
+            let entries = self.entries.get(start..).unwrap_or_default();
+            let of_address = entries
+                .iter()
+                .take_while(move |entry| set.is_some_and(|set| set.holds_address(entry)));
+            of_address
+                .filter(move |entry| entry.sets.contains(&at))
+                .map(|entry| entry.record)
+        })
+    }
+
+    /// For a listener on `::`: one on `0.0.0.0` of the same transport and port.
+    pub(super) fn v4_beside(&self, record: &Record<'_>) -> Option<u32> {
+        let is_v6_wildcard = bound(record)? == Bound::AnyV6;
+        let number = record.transport.and_then(|transport| transport.number);
+        let wanted = (place(number, record.local.port), Bound::AnyV4);
+        let first = self
+            .entries
+            .partition_point(|entry| (entry.place, entry.bound) < wanted);
+        let entry = self.entries.get(first)?;
+        let is_there = is_v6_wildcard && (entry.place, entry.bound) == wanted;
+        is_there.then_some(entry.record)
+    }
+
     /// Counts an established connection for each of the listeners that it fits.
     pub(super) fn count_peer(&mut self, fit: &Fit) {
         for at in fit.sets.iter().flatten() {
@@ -299,6 +332,12 @@ impl Listeners {
                 listener.established_peers = address.peers.saturating_add(of_zone);
             }
         }
+    }
+}
+
+impl Set {
+    fn holds_address(&self, entry: &Entry) -> bool {
+        (self.place, self.bound) == (entry.place, entry.bound)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which addresses belong to the operator: `networks.internal`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::prefix::{InvalidPrefix, Prefix};
 use super::scope::{self, Scope};
@@ -22,6 +22,15 @@ pub struct InvalidNetwork {
     pub entry: String,
     /// What is wrong with it.
     pub problem: &'static str,
+}
+
+/// What makes an address internal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::pipeline) enum Entry {
+    /// Its scope is internal.
+    Scope(Scope),
+    /// It lies between these two; neighbouring prefixes are one range.
+    Range(IpAddr, IpAddr),
 }
 
 impl Default for Internal {
@@ -78,16 +87,21 @@ impl Internal {
 
     /// Whether an address of that scope is internal.
     pub(super) fn holds(&self, ip: IpAddr, scope: Scope) -> bool {
-        self.scopes & bit(scope) != 0 || (!self.ranges.is_empty() && self.in_ranges(ip))
+        self.entry_of(ip, scope).is_some()
     }
 
-    fn in_ranges(&self, ip: IpAddr) -> bool {
+    /// What makes an address of that scope internal.
+    pub(super) fn entry_of(&self, ip: IpAddr, scope: Scope) -> Option<Entry> {
+        if self.scopes & bit(scope) != 0 {
+            return Some(Entry::Scope(scope));
+        }
+        if self.ranges.is_empty() {
+            return None;
+        }
         let number = mapped(ip);
         let after = self.ranges.partition_point(|(first, _)| *first <= number);
-        let before = after
-            .checked_sub(1)
-            .and_then(|index| self.ranges.get(index));
-        before.is_some_and(|(_, last)| number <= *last)
+        let (first, last) = self.ranges.get(after.checked_sub(1)?)?;
+        (number <= *last).then(|| Entry::Range(unmapped(*first), unmapped(*last)))
     }
 
     /// Whether an address is internal.
@@ -107,6 +121,11 @@ pub(super) const fn mapped(ip: IpAddr) -> u128 {
         IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
         IpAddr::V6(ip) => ip.to_bits(),
     }
+}
+
+/// The address that such a number stands for.
+const fn unmapped(number: u128) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from_bits(number)).to_canonical()
 }
 
 #[cfg(test)]

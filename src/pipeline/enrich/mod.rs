@@ -37,6 +37,7 @@ macro_rules! named {
 
 pub mod community_id;
 pub mod direction;
+pub(super) mod evidence;
 mod index;
 pub mod internal;
 pub mod labels;
@@ -344,7 +345,7 @@ fn of_row<'a>(record: &Record<'a>, settings: &Enrich, arena: &'a Bump) -> Facts<
         facts.success.add(Enrichment::Process);
     }
     if enabled.has(Enrichment::CommunityId) {
-        facts.community_id = community_id::of(record, kind, settings.community_id_seed);
+        facts.community_id = community_id::of(record, kind, settings.community_id_seed).ok();
         if facts.community_id.is_some() {
             facts.success.add(Enrichment::CommunityId);
         }
@@ -391,18 +392,10 @@ fn answer(
     let Some(own) = facts.get(at as usize) else {
         return;
     };
-    let (Kind::Connection, Some(remote)) = (own.kind, &record.remote) else {
+    let Some(connection) = connection(record, own, records, enabled, &tables.listeners) else {
         return;
     };
-    let fit = tables
-        .listeners
-        .find(record.transport, &record.local, record.network, records);
-    let connection = Connection {
-        record,
-        local: end(record, &record.local, &own.local, enabled),
-        remote: end(record, remote, &own.remote, enabled),
-        fit,
-    };
+    let fit = connection.fit;
     let mut own = *own;
     if enabled.has(Enrichment::Direction) {
         let internal = &settings.internal;
@@ -424,13 +417,32 @@ fn answer(
         }
         own.success.add(Enrichment::PidInference);
     }
-    if enabled.has(Enrichment::PeerProcess) && connection.is_within_host() {
+    if enabled.has(Enrichment::PeerProcess) && connection.within_host().is_some() {
         tables.peers.add(at, record);
         own.success.add(Enrichment::PeerProcess);
     }
     if let Some(place) = facts.get_mut(at as usize) {
         *place = own;
     }
+}
+
+/// A connection with what the rules need of it.
+fn connection<'e, 'a>(
+    record: &'e Record<'a>,
+    facts: &Facts<'_>,
+    records: &[Record<'_>],
+    enabled: Enrichments,
+    listeners: &Listeners,
+) -> Option<Connection<'e, 'a>> {
+    let (Kind::Connection, Some(remote)) = (facts.kind, &record.remote) else {
+        return None;
+    };
+    Some(Connection {
+        record,
+        local: end(record, &record.local, &facts.local, enabled),
+        remote: end(record, remote, &facts.remote, enabled),
+        fit: listeners.find(record.transport, &record.local, record.network, records),
+    })
 }
 
 /// An end with what the rules need of it, found again where its enrichment is switched off.

@@ -38,34 +38,26 @@ impl Peers {
 
     /// Notes a row within the host. One without ports has no mirror that could be told.
     pub(super) fn add(&mut self, at: u32, record: &Record<'_>) {
-        let end = |end: &Endpoint<'_>| Some((mapped(end.ip?), end.port?));
-        let ends = (
-            record.transport.and_then(|transport| transport.number),
-            end(&record.local),
-            record.remote.as_ref().and_then(end),
-        );
-        let (Some(transport), Some(local), Some(remote)) = ends else {
-            return;
-        };
-        let high = local > remote;
-        let [low_end, high_end] = if high {
-            [remote, local]
-        } else {
-            [local, remote]
-        };
-        let flow = Flow {
-            ports: [low_end.1, high_end.1],
-            transport,
-            ips: [low_end.0, high_end.0],
-        };
-        // A socket that is connected to itself has no other end.
-        if local != remote {
+        if let Some((flow, high)) = flow(record) {
             self.rows.push(Row {
                 flow,
                 high,
                 record: at,
             });
         }
+    }
+
+    /// The rows that show a record's flow from its other end, by their places in the message;
+    /// after the rows have been joined.
+    pub(super) fn mirrors(&self, record: &Record<'_>) -> impl Iterator<Item = u32> {
+        let wanted = flow(record).map(|(flow, high)| (flow, !high));
+        let start = self
+            .rows
+            .partition_point(|row| Some((row.flow, row.high)) < wanted);
+        let rows = self.rows.get(start..).unwrap_or_default();
+        rows.iter()
+            .take_while(move |row| Some((row.flow, row.high)) == wanted)
+            .map(|row| row.record)
     }
 
     /// Gives each noted row the process at the other end.
@@ -94,6 +86,26 @@ impl Peers {
             }
         }
     }
+}
+
+/// A record's flow, and whether its local end is the higher one. A socket that is connected to
+/// itself has no other end.
+fn flow(record: &Record<'_>) -> Option<(Flow, bool)> {
+    let end = |end: &Endpoint<'_>| Some((mapped(end.ip?), end.port?));
+    let transport = record.transport?.number?;
+    let (local, remote) = (end(&record.local)?, end(record.remote.as_ref()?)?);
+    let high = local > remote;
+    let [low_end, high_end] = if high {
+        [remote, local]
+    } else {
+        [local, remote]
+    };
+    let flow = Flow {
+        ports: [low_end.1, high_end.1],
+        transport,
+        ips: [low_end.0, high_end.0],
+    };
+    (local != remote).then_some((flow, high))
 }
 
 /// The process of rows that show one end of a flow, if they all show the same.

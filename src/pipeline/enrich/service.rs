@@ -1,66 +1,50 @@
 //! IANA's name of a port on a transport.
 
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
+use crate::pipeline::normalize::services::{self, Registry};
 use crate::pipeline::record::{Endpoint, Record};
 
-/// Service names and their ports; its first lines say its format.
-const REGISTRY: &str = include_str!("../normalize/services.txt");
-
-/// The letters of the transports in the registry's file.
-const LETTERS: [char; 4] = ['t', 'u', 's', 'd'];
-
-static SERVICES: LazyLock<Services> = LazyLock::new(|| Services::read(REGISTRY));
+static SERVICES: LazyLock<Services> = LazyLock::new(Services::read);
 
 /// The first name that the registry has for each port, by transport.
 struct Services {
     /// Names; a port without one has the first, which is empty.
     names: Vec<&'static str>,
-    /// For each letter, by port up to the last one registered, the place in `names`.
-    ports: [Vec<u16>; LETTERS.len()],
+    /// For each transport, by port up to the last one registered, the place in `names`.
+    ports: [Vec<u16>; Registry::ALL.len()],
 }
 
 impl Services {
-    fn read(registry: &'static str) -> Self {
+    fn read() -> Self {
         let mut services = Self {
             names: vec![""],
             ports: Default::default(),
         };
-        for line in registry.lines().filter(|line| !line.starts_with('#')) {
-            let Some((name, places)) = line.split_once(' ') else {
-                continue;
-            };
-            let Ok(place) = u16::try_from(services.names.len()) else {
+        for (name, places) in services::all() {
+            let Ok(at) = u16::try_from(services.names.len()) else {
                 break;
             };
             services.names.push(name);
-            // A port marked ~ has another name first.
-            for ports in places.split(' ').filter(|ports| !ports.ends_with('~')) {
-                services.add(ports, place);
+            for place in places.filter(|place| place.is_first) {
+                let tables = Registry::ALL.into_iter().zip(&mut services.ports);
+                for (_, table) in tables.filter(|(registry, _)| place.is_of(*registry)) {
+                    enter(table, place.ports.clone(), at);
+                }
             }
         }
         services
     }
+}
 
-    fn add(&mut self, ports: &str, place: u16) {
-        let numbers = ports.trim_start_matches(LETTERS);
-        let letters = ports.strip_suffix(numbers).unwrap_or_default();
-        let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
-        let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else {
-            return;
-        };
-        let known = LETTERS.iter().zip(&mut self.ports);
-        for (_, table) in known.filter(|(letter, _)| letters.contains(**letter)) {
-            for port in first..=last {
-                let port = usize::from(port);
-                if table.len() <= port {
-                    table.resize(port + 1, 0);
-                }
-                if let Some(slot) = table.get_mut(port) {
-                    *slot = place;
-                }
-            }
-        }
+fn enter(table: &mut Vec<u16>, ports: RangeInclusive<u16>, at: u16) {
+    let (first, last) = (usize::from(*ports.start()), usize::from(*ports.end()));
+    if table.len() <= last {
+        table.resize(last + 1, 0);
+    }
+    if let Some(slots) = table.get_mut(first..=last) {
+        slots.fill(at);
     }
 }
 
@@ -123,21 +107,13 @@ mod tests {
     #[test]
     fn every_port_of_the_registry_has_its_first_name() {
         let mut ports = 0;
-        for line in REGISTRY.lines().filter(|line| !line.starts_with('#')) {
-            let (service, places) = line.split_once(' ').unwrap();
-            for place in places.split(' ').filter(|place| !place.ends_with('~')) {
-                let digits = place.find(|c: char| c.is_ascii_digit()).unwrap();
-                let (letters, numbers) = place.split_at(digits);
-                let first = numbers.split('-').next().unwrap().parse().unwrap();
-                for letter in letters.chars() {
-                    let number = match letter {
-                        't' => 6,
-                        'u' => 17,
-                        's' => 132,
-                        'd' => 33,
-                        _ => panic!("{line}"),
-                    };
-                    assert_eq!(name(number, first), Some(service), "{line}");
+        for (service, places) in services::all() {
+            for place in places.filter(|place| place.is_first) {
+                let numbers = Registry::ALL.into_iter().zip([6, 17, 132, 33]);
+                for (_, number) in numbers.filter(|(registry, _)| place.is_of(*registry)) {
+                    for port in [*place.ports.start(), *place.ports.end()] {
+                        assert_eq!(name(number, port), Some(service), "{number} {port}");
+                    }
                     ports += 1;
                 }
             }

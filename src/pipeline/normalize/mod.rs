@@ -4,7 +4,7 @@
 mod address;
 mod end;
 mod protocol;
-mod services;
+pub(super) mod services;
 mod state;
 
 use bumpalo::Bump;

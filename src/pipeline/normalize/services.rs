@@ -1,14 +1,17 @@
-//! IANA's service names, to read a service name in place of a port.
+//! IANA's service names: to read a service name in place of a port, and for all who need the
+//! registry, its table.
 //!
 //! The table is text, sorted by name, and searched where it lies: it costs nothing until a row
 //! has a service name. `scripts/iana-services.py` makes it and says its format in its head.
+
+use std::ops::RangeInclusive;
 
 /// The table; see its first lines.
 const TABLE: &str = include_str!("services.txt");
 
 /// The transports for which IANA registers services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Registry {
+pub(in crate::pipeline) enum Registry {
     /// TCP, and MPTCP, which opens as TCP does.
     Tcp,
     /// UDP, and UDP-Lite, which has no registry of its own.
@@ -20,6 +23,9 @@ pub(super) enum Registry {
 }
 
 impl Registry {
+    /// Every one, in the order of the letters in the table.
+    pub(in crate::pipeline) const ALL: [Self; 4] = [Self::Tcp, Self::Udp, Self::Sctp, Self::Dccp];
+
     /// The transport's letter in the table.
     const fn letter(self) -> u8 {
         match self {
@@ -31,16 +37,54 @@ impl Registry {
     }
 }
 
+/// Ports of a service on some transports.
+#[derive(Clone, Debug)]
+pub(in crate::pipeline) struct Place {
+    letters: &'static str,
+    /// The ports.
+    pub(in crate::pipeline) ports: RangeInclusive<u16>,
+    /// Whether the registry lists no other name for the ports before this.
+    pub(in crate::pipeline) is_first: bool,
+}
+
+impl Place {
+    fn read(text: &'static str) -> Option<Self> {
+        let digits = text.find(|c: char| c.is_ascii_digit())?;
+        let (letters, ports) = text.split_at_checked(digits)?;
+        let numbers = ports.strip_suffix('~').unwrap_or(ports);
+        let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+        Some(Self {
+            letters,
+            ports: first.parse().ok()?..=last.parse().ok()?,
+            is_first: numbers.len() == ports.len(),
+        })
+    }
+
+    /// Whether they are on that transport.
+    pub(in crate::pipeline) fn is_of(&self, registry: Registry) -> bool {
+        self.letters.as_bytes().contains(&registry.letter())
+    }
+}
+
+/// Every service: its name and its places.
+pub(in crate::pipeline) fn all() -> impl Iterator<Item = (&'static str, impl Iterator<Item = Place>)>
+{
+    let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| {
+        let (name, text) = line.split_once(' ')?;
+        Some((name, places(text)))
+    })
+}
+
+fn places(text: &'static str) -> impl Iterator<Item = Place> {
+    text.split_ascii_whitespace().filter_map(Place::read)
+}
+
 /// The port of a service on a transport, of several the lowest. Case does not count.
 pub(super) fn port_of(name: &str, registry: Registry) -> Option<u16> {
-    let places = line_of(name)?;
-    places.split_ascii_whitespace().find_map(|place| {
-        let digits = place.find(|c: char| c.is_ascii_digit())?;
-        let (letters, ports) = place.split_at_checked(digits)?;
-        let first = ports.split(['-', '~']).next()?;
-        let found = letters.as_bytes().contains(&registry.letter());
-        found.then(|| first.parse().ok())?
-    })
+    let mut places = places(line_of(name)?);
+    let place = places.find(|place| place.is_of(registry))?;
+    Some(*place.ports.start())
 }
 
 /// Whether the text has the form of a service name: at least one letter, and either letters,
@@ -84,9 +128,11 @@ mod tests {
             let (name, places) = line.split_once(' ').unwrap();
             assert_eq!(line_of(&name.to_ascii_uppercase()), Some(places), "{name}");
             assert!(is_name(name), "{name}");
-            let all = [Registry::Tcp, Registry::Udp, Registry::Sctp, Registry::Dccp];
-            let found = all.iter().filter_map(|&registry| port_of(name, registry));
+            let found = Registry::ALL.iter();
+            let found = found.filter_map(|&registry| port_of(name, registry));
             assert_ne!(found.count(), 0, "{line}");
+            let read = super::places(places).count();
+            assert_eq!(read, places.split(' ').count(), "{line}");
             count += 1;
         }
         assert!(count > 6000);
