@@ -501,6 +501,7 @@ mod tests {
     #[test]
     fn a_check_has_a_transactional_id_of_its_own() {
         let mut settings = settings();
+        settings.guarantee = Guarantee::AtLeastOnce;
         assert_eq!(prober(&settings).unwrap().get("transactional.id"), None);
         settings.guarantee = Guarantee::ExactlyOnce;
         let id = |config: ClientConfig| config.get("transactional.id").map(str::to_owned);

@@ -165,6 +165,7 @@ mod tests {
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
     use super::*;
+    use crate::kafka::settings::Guarantee;
     use crate::kafka::topics::examine;
 
     const REFUSED: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
@@ -177,7 +178,10 @@ mod tests {
         }
         let outputs = vec!["out".to_owned()];
         let bootstrap = cluster.bootstrap_servers();
-        let settings = KafkaSettings::new(&bootstrap, "in", outputs, "dead", "g");
+        let settings = KafkaSettings {
+            guarantee: Guarantee::AtLeastOnce,
+            ..KafkaSettings::new(&bootstrap, "in", outputs, "dead", "g")
+        };
         let fatal = || {
             let found = examine(&settings).unwrap().findings.into_iter();
             let wrong = found.filter(|finding| matches!(finding, Finding::Fatal(_)));
