@@ -134,6 +134,21 @@ fn every_kind_has_a_file_and_can_be_named() {
 }
 
 #[test]
+fn the_page_has_every_kind() {
+    let page = include_str!("../../docs/intake.md");
+    for kind in Kind::ALL {
+        assert!(
+            page.contains(&format!("| `{kind}` |")),
+            "{kind} in the table"
+        );
+        assert!(
+            page.contains(&format!("### `{kind}`\n")),
+            "{kind} has a section"
+        );
+    }
+}
+
+#[test]
 fn a_consoles_code_page_costs_no_row() {
     // Code page 850, that of a German console: Ö is 0x99.
     let bytes: Vec<u8> = fixture("windows-netstat-an-german.txt")

@@ -1,6 +1,7 @@
 //! Every adaptor on files of its tool's form, on what the tools of this machine print, and on
 //! text of any kind; and the command around them.
 
+mod command;
 mod fixtures;
 mod hostile;
 mod tools;
