@@ -13,6 +13,7 @@ pub mod pipe;
 pub mod run;
 pub mod schema;
 pub mod submit;
+mod table;
 mod terminal;
 
 use std::io::{self, Write};

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::framing::{self, Framing};
+use super::table::Table;
 use super::{CliError, Global};
 use crate::config;
 use crate::pipeline::code::{Level, Reason};
@@ -26,6 +27,7 @@ use crate::pipeline::{self, Workspace};
 Examples:
   netsieve pipe messages.jsonl                     one JSON message a line
   netsieve generate --messages 10 | netsieve pipe  the same from another command
+  netsieve submit --live --project try | netsieve pipe --output table
   netsieve pipe --raw value.bin                    a value as Kafka has it
   netsieve pipe --input protobuf --output protobuf <in.bin >out.bin
   netsieve pipe --dead-letters rejects.jsonl messages.jsonl | jq .local")]
@@ -39,7 +41,8 @@ pub struct Args {
     /// Take each whole file as one message, as a Kafka value would be, and detect its format
     #[arg(long, conflicts_with = "input")]
     raw: bool,
-    /// Format of events: JSON one a line, or protobuf each after its length as a varint
+    /// Format of events: JSON one a line, protobuf each after its length as a varint, or a table
+    /// for a person
     #[arg(long, value_enum, default_value_t = OutputFormat::Json)]
     output: OutputFormat,
     /// Write rejects to this file instead of standard error, JSON one a line
@@ -62,6 +65,7 @@ enum InputFormat {
 enum OutputFormat {
     Json,
     Protobuf,
+    Table,
 }
 
 /// Runs the command.
@@ -81,6 +85,7 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
         emitted: Emitted::default(),
         sink: Sink {
             delimited: matches!(args.output, OutputFormat::Protobuf),
+            table: matches!(args.output, OutputFormat::Table).then(|| Table::of(&io::stdout())),
             events: 0,
             output: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
             rejects,
@@ -108,7 +113,7 @@ fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
     };
     let output = Output {
         format: match args.output {
-            OutputFormat::Json => Format::Json,
+            OutputFormat::Json | OutputFormat::Table => Format::Json,
             OutputFormat::Protobuf => Format::Protobuf,
         },
         key: Key::None,
@@ -166,6 +171,7 @@ struct Pipe<W: Write> {
 /// Where events and rejects go.
 struct Sink<W: Write> {
     delimited: bool,
+    table: Option<Table>,
     events: u64,
     output: W,
     rejects: Box<dyn Write>,
@@ -292,7 +298,9 @@ impl<W: Write> Sink<W> {
     fn write_events(&mut self, emitted: &Emitted) -> io::Result<()> {
         for event in emitted.events() {
             self.events += 1;
-            if self.delimited {
+            if let Some(table) = &mut self.table {
+                self.output.write_all(table.add(event.value).as_bytes())?;
+            } else if self.delimited {
                 let mut length = Vec::with_capacity(10);
                 prost::encoding::encode_varint(event.value.len() as u64, &mut length);
                 self.output.write_all(&length)?;
@@ -306,7 +314,9 @@ impl<W: Write> Sink<W> {
     }
 
     fn flush(&mut self) -> Result<(), Stop> {
-        let events = self.output.flush();
+        let table = self.table.as_mut().map_or_else(String::new, Table::finish);
+        let events = self.output.write_all(table.as_bytes());
+        let events = events.and_then(|()| self.output.flush());
         events.map_err(|error| Stop::of_write("events", &error))?;
         let rejects = self.rejects.flush();
         rejects.map_err(|error| Stop::of_write("rejects", &error))

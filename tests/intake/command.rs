@@ -61,6 +61,12 @@ fn what_a_tool_prints_is_a_message_that_pipe_takes() {
     let piped = netsieve(&["pipe"], &submitted.stdout);
     assert_eq!((piped.code, &*piped.stderr), (Some(0), ""));
     assert_eq!(json(&piped.stdout)["listener"]["exposure"], "any");
+    let table = netsieve(&["pipe", "--output", "table"], &submitted.stdout);
+    assert_eq!((table.code, &*table.stderr), (Some(0), ""));
+    let table = String::from_utf8(table.stdout).unwrap();
+    let row = table.lines().find(|line| line.starts_with("any"));
+    let cells: Vec<_> = row.expect("a row").split_whitespace().collect();
+    assert_eq!(cells, ["any", "tcp", "0.0.0.0:135", "epmap", "[920]"]);
 }
 
 #[test]
