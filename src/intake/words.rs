@@ -33,6 +33,7 @@ const STATES: &[(&str, &str)] = &[
     ("ESTABLECIDO", "ESTABLISHED"),
     ("OUA", "LISTEN"),
     ("ESTABELECIDA", "ESTABLISHED"),
+    ("ESPERANDO_FECHAR", "CLOSE_WAIT"),
     ("VERBUNDEN", "ESTABLISHED"),
 ];
 
