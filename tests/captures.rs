@@ -1,4 +1,5 @@
-//! Real captures of `netstat` and `ss`, where the checkout has them beside it: every row comes
+//! Real captures of `netstat` and `ss`, where the checkout has them beside it or
+//! `NETSIEVE_CAPTURES` names their directory, through the adaptors and the core: every row comes
 //! out, and the counts by kind, state and warning are those that were read by eye.
 //!
 //! The captures are other projects' fixtures and are not part of this one; without them the
@@ -13,41 +14,54 @@ use std::fs;
 use std::path::Path;
 
 use common::{formats, input, run, settings};
-use netsieve::pipeline::settings::Format;
-use serde_json::{Value, json};
+use netsieve::intake::{self, Kind, Metadata};
+use netsieve::pipeline::settings::{Format, Limits};
+use serde_json::Value;
 
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
 
 /// The capture's text, or nothing where it is not there.
 fn capture(name: &str) -> Option<String> {
-    let text = fs::read_to_string(Path::new(CAPTURES).join(name)).ok();
+    let directory = std::env::var("NETSIEVE_CAPTURES").unwrap_or_else(|_| CAPTURES.to_owned());
+    let text = fs::read_to_string(Path::new(&directory).join(name)).ok();
     if text.is_none() {
-        eprintln!("skipped: no {name} in {CAPTURES}");
+        eprintln!("skipped: no {name} in {directory}");
     }
     text
 }
 
-/// Sends the rows as one message and counts what the events are.
-fn counts(rows: &[Value]) -> BTreeMap<String, usize> {
-    let message = json!({
-        "metadata": {
-            "agent_id": "339429212", "agent_type": "beacon", "project": "ASSESS-X",
-            "data_type": "network_connection", "source": "DC",
-            "timestamp": "2023-11-14T22:00:00Z", "expiration": "2033-11-14T22:00:00Z",
-        },
-        "data": rows,
-    });
-    let message = serde_json::to_vec(&message).expect("plain JSON");
-    let outcome = run(&input(&message, &[]), &settings(Format::Json));
+/// Reads the capture, sends its rows as one message, and counts what the events are.
+fn counts(bytes: &[u8], kind: Kind) -> BTreeMap<String, usize> {
+    let (found, reading) = intake::read(bytes, None).expect("a known form");
+    assert_eq!(found, kind);
+    assert_eq!(reading.unread, []);
+    let metadata = Metadata {
+        project: "ASSESS-X".to_owned(),
+        agent_id: Some("339429212".to_owned()),
+        agent_type: Some("beacon".to_owned()),
+        source: Some("DC".to_owned()),
+        timestamp: None,
+        expiration: None,
+        host: "DC".to_owned(),
+        now: "2023-11-14T22:00:00Z".parse().expect("a time"),
+    };
+    let messages: Vec<_> = reading
+        .snapshots
+        .iter()
+        .flat_map(|snapshot| intake::messages(snapshot, &metadata, &Limits::default()))
+        .collect();
+    assert_eq!(messages.len(), 1, "a snapshot stays together");
+    let message = messages[0].value.as_bytes();
+    let outcome = run(&input(message, &[]), &settings(Format::Json));
     let rejected: Vec<_> = outcome
         .letters
         .iter()
         .map(|letter| (letter.index, letter.reason))
         .collect();
     assert_eq!(rejected, [], "every row of a real tool is an event");
-    assert_eq!(outcome.events.len(), rows.len());
-    let judged = formats::judge(&input(&message, &[]), &settings(Format::Json));
-    assert_eq!(judged.len(), rows.len());
+    assert_eq!(outcome.events.len(), reading.records());
+    let judged = formats::judge(&input(message, &[]), &settings(Format::Json));
+    assert_eq!(judged.len(), reading.records());
     let mut counts = BTreeMap::new();
     let mut count = |what: String| *counts.entry(what).or_default() += 1;
     for event in &outcome.events {
@@ -81,6 +95,12 @@ fn counts(rows: &[Value]) -> BTreeMap<String, usize> {
                 text("basis")
             ));
         }
+        if event["process"]["pid"].is_number() {
+            count("pid".to_owned());
+        }
+        if event["process"]["name"].is_string() {
+            count("process name".to_owned());
+        }
         if event["peer_process"].is_object() {
             count("peer process".to_owned());
         }
@@ -88,8 +108,11 @@ fn counts(rows: &[Value]) -> BTreeMap<String, usize> {
     counts
 }
 
-fn assert_counts(rows: &[Value], expected: &[(&str, usize)]) {
-    let counts = counts(rows);
+fn assert_counts(name: &str, kind: Kind, expected: &[(&str, usize)]) {
+    let Some(text) = capture(name) else {
+        return;
+    };
+    let counts = counts(text.as_bytes(), kind);
     let counts: Vec<_> = counts
         .iter()
         .map(|(what, count)| (what.as_str(), *count))
@@ -99,26 +122,9 @@ fn assert_counts(rows: &[Value], expected: &[(&str, usize)]) {
 
 #[test]
 fn windows_netstat_aon() {
-    let Some(text) = capture("windows-netstat-aon.txt") else {
-        return;
-    };
-    let row = |line: &str| {
-        let cells: Vec<_> = line.split_whitespace().collect();
-        match cells[..] {
-            [protocol @ "TCP", local, remote, state, pid] => Some(json!({
-                "protocol": protocol, "local_address": local, "remote_address": remote,
-                "state": state, "process_id": pid,
-            })),
-            [protocol @ "UDP", local, remote, pid] => Some(json!({
-                "protocol": protocol, "local_address": local, "remote_address": remote,
-                "process_id": pid,
-            })),
-            _ => None,
-        }
-    };
-    let rows: Vec<_> = text.lines().filter_map(row).collect();
     assert_counts(
-        &rows,
+        "windows-netstat-aon.txt",
+        Kind::WindowsNetstat,
         &[
             ("connection tcp ipv4", 32),
             ("direction local internal none", 32),
@@ -133,6 +139,7 @@ fn windows_netstat_aon() {
             ("listener udp ipv4", 124),
             ("listener udp ipv6", 13),
             ("peer process", 32),
+            ("pid", 208),
             ("state ESTABLISHED", 32),
             ("state LISTEN", 39),
             ("state none", 137),
@@ -142,24 +149,9 @@ fn windows_netstat_aon() {
 
 #[test]
 fn linux_ss_tunap() {
-    let Some(text) = capture("linux-ss-wide.txt") else {
-        return;
-    };
-    let row = |line: &str| {
-        let cells: Vec<_> = line.split_whitespace().collect();
-        let [protocol, state, _, _, local, remote, ..] = cells[..] else {
-            return None;
-        };
-        (protocol != "Netid").then(|| {
-            json!({
-                "protocol": protocol, "state": state, "local_address": local,
-                "remote_address": remote,
-            })
-        })
-    };
-    let rows: Vec<_> = text.lines().filter_map(row).collect();
     assert_counts(
-        &rows,
+        "linux-ss-wide.txt",
+        Kind::Ss,
         &[
             ("dual stack", 2),
             ("ephemeral", 112),
@@ -171,6 +163,8 @@ fn linux_ss_tunap() {
             ("listener tcp ipv6", 8),
             ("listener udp ipv4", 120),
             ("listener udp ipv6", 6),
+            ("pid", 155),
+            ("process name", 155),
             ("state LISTEN", 29),
             ("state none", 126),
         ],
@@ -179,26 +173,9 @@ fn linux_ss_tunap() {
 
 #[test]
 fn macos_netstat_an() {
-    let Some(text) = capture("macos-netstat-An.txt") else {
-        return;
-    };
-    let row = |line: &str| {
-        let cells: Vec<_> = line.split_whitespace().collect();
-        let [_, _, protocol, _, _, local, remote, ref state @ ..] = cells[..] else {
-            return None;
-        };
-        Some(json!({
-            "protocol": protocol, "local_address": local, "remote_address": remote,
-            "state": state.first(),
-        }))
-    };
-    let internet = text
-        .lines()
-        .skip(2)
-        .take_while(|line| !line.starts_with("Active"));
-    let rows: Vec<_> = internet.filter_map(row).collect();
     assert_counts(
-        &rows,
+        "macos-netstat-An.txt",
+        Kind::BsdNetstat,
         &[
             ("connection tcp ipv4", 22),
             ("connection tcp ipv6", 27),
@@ -227,6 +204,8 @@ fn nemesis_own_message() {
     let Some(text) = capture("nemesis-network_connections.json") else {
         return;
     };
+    let (kind, reading) = intake::read(text.as_bytes(), None).expect("a known form");
+    assert_eq!((kind, reading.records()), (Kind::Nemesis, 3));
     let outcome = run(&input(text.as_bytes(), &[]), &settings(Format::Json));
     assert_eq!(outcome.letters, []);
     let events = outcome

@@ -77,6 +77,7 @@ fn help_has_examples_and_fits_80_columns() {
         &[][..],
         &["run"],
         &["pipe"],
+        &["submit"],
         &["generate"],
         &["check"],
         &["schema"],

@@ -5,6 +5,7 @@
 
 mod findings;
 mod ledger;
+mod live;
 mod processor;
 mod reader;
 mod rows;
@@ -18,6 +19,7 @@ use super::feed::Feed;
 use crate::config::{self, Config, Sources};
 use crate::generate::{Generated, Generator, Options};
 use crate::kafka::mock::EmbeddedCluster;
+use crate::pipeline::settings::Format;
 use findings::Findings;
 use ledger::Ledger;
 use processor::Processor;
@@ -43,9 +45,13 @@ const READ_PORTION: u32 = 5_000;
 #[command(after_help = "\
 Examples:
   netsieve demo
+  netsieve demo --live                 this host's own sockets
   netsieve demo --rate 0 --seconds 8   as fast as it goes
   curl -s localhost:9898/metrics       while it runs")]
 pub struct Args {
+    /// Send this host's own sockets with their processes instead of generated messages (Linux)
+    #[arg(long, conflicts_with_all = ["seconds", "rate", "seed"])]
+    live: bool,
     /// For how long messages are sent, in seconds
     #[arg(long, value_name = "N", default_value_t = 6)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=8))]
@@ -63,6 +69,7 @@ type Totals = Vec<(String, u64)>;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), CliError> {
+    let live = args.live.then(live::messages).transpose()?;
     let defaults = load(None)?;
     let source = defaults.source.topics.join(",");
     let dead_letters = &defaults.dead_letters_topic;
@@ -73,7 +80,13 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     topics.push((&source, PARTITIONS));
     let cluster = EmbeddedCluster::start(&topics).map_err(CliError::failure)?;
     let bootstrap = cluster.bootstrap_servers();
-    let config = load(Some(bootstrap.clone()))?;
+    let mut config = load(Some(bootstrap.clone()))?;
+    if live.is_some() {
+        // The table is made of it.
+        for output in &mut config.outputs {
+            output.format = Format::Json;
+        }
+    }
     let mut demo = Demo {
         screen: Screen::new(),
         processor: Processor::start(&config)?,
@@ -87,17 +100,13 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             .collect(),
     };
     demo.screen.introduce(&config, demo.processor.address);
-    let elapsed = match demo.play(args) {
-        Ok(elapsed) => elapsed,
-        // The processor's own reason says more than that it has ended.
-        Err(Stop::ProcessorEnded) => {
-            demo.processor.stop()?;
-            demo.screen.interrupted();
-            return Ok(());
-        }
-        Err(Stop::Failed(error)) => return Err(error),
-    };
-    demo.finish(elapsed)
+    if let Some(messages) = live {
+        return demo.play_live(messages);
+    }
+    match demo.play(args) {
+        Ok(elapsed) => demo.finish(elapsed),
+        Err(stop) => demo.stopped(stop),
+    }
 }
 
 /// The default configuration, whatever the environment has, on the given brokers.
@@ -145,6 +154,19 @@ impl Demo {
         self.join()?;
         self.show_rows()?;
         self.stream(args)
+    }
+
+    /// Ends before its end.
+    fn stopped(self, stop: Stop) -> Result<(), CliError> {
+        match stop {
+            // The processor's own reason says more than that it has ended.
+            Stop::ProcessorEnded => {
+                self.processor.stop()?;
+                self.screen.interrupted();
+                Ok(())
+            }
+            Stop::Failed(error) => Err(error),
+        }
     }
 
     /// Waits until the processor has its partitions.

@@ -1,4 +1,4 @@
-//! Generated messages to a Kafka topic.
+//! Messages to a Kafka topic.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::kafka::client;
 /// How long the brokers may take to answer at first, and to acknowledge what is left at last.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A producer of generated messages to one topic.
+/// A producer of messages to one topic.
 pub(super) struct Feed {
     producer: ThreadedProducer<Deliveries>,
     topic: String,

@@ -121,7 +121,8 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-fn property(text: &str) -> Result<(String, String), String> {
+/// Splits `KEY=VALUE`.
+pub(super) fn property(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("give KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }
@@ -208,7 +209,7 @@ enum Target {
 
 /// Whether there is anybody to take more.
 #[derive(PartialEq)]
-enum Taken {
+pub(super) enum Taken {
     Yes,
     Closed,
 }
@@ -233,7 +234,8 @@ impl Target {
     }
 }
 
-fn taken(written: io::Result<()>) -> Result<Taken, CliError> {
+/// What became of writing.
+pub(super) fn taken(written: io::Result<()>) -> Result<Taken, CliError> {
     match written {
         Ok(()) => Ok(Taken::Yes),
         // Whoever read the output has had enough of it, as `head` does.
@@ -261,7 +263,8 @@ fn write(file: &mut dyn Write, value: &[u8], delimited: bool) -> io::Result<()> 
     }
 }
 
-fn create(path: &Path) -> Result<Box<dyn Write>, CliError> {
+/// Opens a file to write, or standard output for `-`.
+pub(super) fn create(path: &Path) -> Result<Box<dyn Write>, CliError> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(BufWriter::with_capacity(
             1 << 16,

@@ -12,6 +12,8 @@ pub mod generate;
 pub mod pipe;
 pub mod run;
 pub mod schema;
+pub mod submit;
+mod table;
 mod tables;
 mod terminal;
 
@@ -123,6 +125,8 @@ enum Command {
     Run(With<run::Args>),
     /// Turn messages from files or standard input into events, without Kafka
     Pipe(With<pipe::Args>),
+    /// Turn what netstat, ss, osquery and others print into messages
+    Submit(submit::Args),
     /// Generate messages like those of real agents, good and bad
     Generate(generate::Args),
     /// Check and print the configuration; with --connect, look at the cluster too
@@ -144,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Run(with) => run::run(with.args, &global.under(with.global)),
         Command::Pipe(with) => pipe::run(&with.args, &global.under(with.global)),
+        Command::Submit(args) => submit::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Check(with) => check::run(with.args, &global.under(with.global)),
         Command::Schema(args) => schema::run(&args),

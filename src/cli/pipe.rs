@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::framing::{self, Framing};
+use super::table::Table;
 use super::terminal::{self, Paint};
 use super::{CliError, Global, tables};
 use crate::config;
@@ -30,6 +31,7 @@ use crate::pipeline::{self, Workspace};
 Examples:
   netsieve pipe messages.jsonl                     one JSON message a line
   netsieve generate --messages 10 | netsieve pipe  the same from another command
+  netsieve submit --live --project try | netsieve pipe --output table
   netsieve pipe --raw value.bin                    a value as Kafka has it
   netsieve pipe --input protobuf --output protobuf <in.bin >out.bin
   netsieve pipe --output ecs messages.jsonl         Elastic Common Schema; ocsf for OCSF
@@ -45,8 +47,8 @@ pub struct Args {
     /// Take each whole file as one message, as a Kafka value would be, and detect its format
     #[arg(long, conflicts_with = "input")]
     raw: bool,
-    /// Format of events: native JSON, Elastic Common Schema or OCSF one a line, or protobuf each
-    /// after its length as a varint
+    /// Format of events: native JSON, Elastic Common Schema or OCSF one a line, protobuf each
+    /// after its length as a varint, or a table for a person
     #[arg(long, value_enum, default_value_t = OutputFormat::Json)]
     output: OutputFormat,
     /// Write rejects to this file instead of standard error, JSON one a line
@@ -75,6 +77,7 @@ enum OutputFormat {
     Ecs,
     Ocsf,
     Protobuf,
+    Table,
 }
 
 /// Runs the command.
@@ -97,6 +100,7 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
                 _ if args.explain => Form::Words(Paint::of(&io::stdout())),
                 OutputFormat::Json | OutputFormat::Ecs | OutputFormat::Ocsf => Form::Lines,
                 OutputFormat::Protobuf => Form::Delimited,
+                OutputFormat::Table => Form::Table(Box::new(Table::of(&io::stdout()))),
             },
             output: BufWriter::with_capacity(1 << 16, io::stdout().lock()),
             rejects,
@@ -124,7 +128,7 @@ fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
     };
     let output = Output {
         format: match args.output {
-            OutputFormat::Json => Format::Json,
+            OutputFormat::Json | OutputFormat::Table => Format::Json,
             OutputFormat::Ecs => Format::Ecs,
             OutputFormat::Ocsf => Format::Ocsf,
             OutputFormat::Protobuf => Format::Protobuf,
@@ -185,12 +189,13 @@ struct Pipe<W: Write> {
 }
 
 /// What is written of what comes out.
-#[derive(Clone, Copy)]
 enum Form {
     /// Events, one a line.
     Lines,
     /// Events, each after its length.
     Delimited,
+    /// A table of each message's events.
+    Table(Box<Table>),
     /// How it came about.
     Words(Paint),
 }
@@ -349,21 +354,30 @@ impl<W: Write> Sink<W> {
 
     fn write_events(&mut self, emitted: &Emitted) -> io::Result<()> {
         for event in emitted.events() {
-            if matches!(self.form, Form::Delimited) {
-                let mut length = Vec::with_capacity(10);
-                prost::encoding::encode_varint(event.value.len() as u64, &mut length);
-                self.output.write_all(&length)?;
-                self.output.write_all(event.value)?;
-            } else {
-                self.output.write_all(event.value)?;
-                self.output.write_all(b"\n")?;
+            match &mut self.form {
+                Form::Table(table) => self.output.write_all(table.add(event.value).as_bytes())?,
+                Form::Delimited => {
+                    let mut length = Vec::with_capacity(10);
+                    prost::encoding::encode_varint(event.value.len() as u64, &mut length);
+                    self.output.write_all(&length)?;
+                    self.output.write_all(event.value)?;
+                }
+                Form::Lines | Form::Words(_) => {
+                    self.output.write_all(event.value)?;
+                    self.output.write_all(b"\n")?;
+                }
             }
         }
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Stop> {
-        let events = self.output.flush();
+        let table = match &mut self.form {
+            Form::Table(table) => table.finish(),
+            _ => String::new(),
+        };
+        let events = self.output.write_all(table.as_bytes());
+        let events = events.and_then(|()| self.output.flush());
         events.map_err(|error| Stop::of_write("events", &error))?;
         let rejects = self.rejects.flush();
         rejects.map_err(|error| Stop::of_write("rejects", &error))

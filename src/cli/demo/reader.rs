@@ -23,6 +23,12 @@ pub(super) enum Came {
     Reject(Reject),
 }
 
+/// Something that came out where events are JSON.
+pub(super) enum CameAsJson {
+    Event(Vec<u8>),
+    Reject(Reject),
+}
+
 impl Came {
     /// Which record of its message it comes from; absent for a whole message.
     pub(super) fn record_index(&self) -> Option<u32> {
@@ -84,16 +90,32 @@ impl Reader {
         })
     }
 
-    /// The next thing that came, waiting for it so long.
-    pub(super) fn next(&self, wait: Duration) -> Result<Option<Came>, CliError> {
-        let Some(message) = self.consumer.poll(wait) else {
-            return Ok(None);
-        };
-        let message = message.map_err(|error| {
+    fn poll(&self, wait: Duration) -> Result<Option<BorrowedMessage<'_>>, CliError> {
+        let message = self.consumer.poll(wait).transpose();
+        message.map_err(|error| {
             CliError::failure(format!(
                 "cannot read what comes out ({error}), the embedded broker: try again"
             ))
-        })?;
+        })
+    }
+
+    /// The next thing that came as JSON, waiting for it so long.
+    pub(super) fn next_as_json(&self, wait: Duration) -> Result<Option<CameAsJson>, CliError> {
+        let message = self.poll(wait)?;
+        Ok(message.map(|message| {
+            if message.topic() == self.dead_letters {
+                CameAsJson::Reject(reject(&message))
+            } else {
+                CameAsJson::Event(message.payload().unwrap_or_default().to_vec())
+            }
+        }))
+    }
+
+    /// The next thing that came, waiting for it so long.
+    pub(super) fn next(&self, wait: Duration) -> Result<Option<Came>, CliError> {
+        let Some(message) = self.poll(wait)? else {
+            return Ok(None);
+        };
         if message.topic() == self.dead_letters {
             return Ok(Some(Came::Reject(reject(&message))));
         }

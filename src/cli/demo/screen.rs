@@ -28,7 +28,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
 /// Standard output, and what was shown on it lately.
 pub(super) struct Screen {
-    paint: Paint,
+    pub(super) paint: Paint,
     /// On a terminal only.
     bar: ProgressBar,
     on_terminal: bool,
@@ -60,7 +60,7 @@ impl Screen {
     }
 
     /// Shows lines above the progress. A reader that has gone away is no error.
-    fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         self.bar.suspend(|| {
             let _ = writeln!(io::stdout(), "{text}");
         });
@@ -230,6 +230,25 @@ impl Screen {
         for line in findings.lines(width()) {
             self.say(&line);
         }
+    }
+
+    /// Why a record was rejected.
+    pub(super) fn reject(&self, reason: &str, sentence: &str) {
+        self.say(&self.layout().reject(reason, sentence));
+    }
+
+    /// That every socket of this host came out.
+    pub(super) fn live_verdict(&self, records: usize, messages: usize, events: usize) {
+        let text = format!(
+            "sockets in: {records} (messages: {messages}), events out: {events}, rejected: {}",
+            records - events.min(records)
+        );
+        self.say("");
+        self.say(&self.paint.green(&text));
+        self.say("");
+        self.say(&self.paint.dim(
+            "Into Kafka of your own: netsieve submit --live --project P --bootstrap HOST:PORT",
+        ));
     }
 
     /// That the books balance.

@@ -1,0 +1,367 @@
+//! `netsieve submit`: what tools print, or this host's own sockets, to input messages on standard
+//! output, in a file or in Kafka.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use super::CliError;
+use super::feed::{self, Feed};
+use super::generate::{Taken, create, property, taken};
+use crate::intake::{self, Expiration, Kind, Message, Metadata, Reading};
+use crate::pipeline::settings::Limits;
+
+/// Turns what tools print, or this host's own sockets, into messages.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  netsieve submit --live --project try | netsieve pipe --output table
+  netsieve submit --project try --agent-id web01 netstat.txt ss.txt >in.jsonl
+  ss -tunap | netsieve submit --project try | netsieve pipe
+  netsieve submit --project try --bootstrap localhost:9092 conn.log
+
+What a file is shows in its content; docs/intake.md has every kind, the command
+that makes it, and what it lacks. What cannot be read is reported with its line.")]
+pub struct Args {
+    /// Files to read in order; `-` or none is standard input
+    files: Vec<PathBuf>,
+    /// Take this host's own sockets, with their processes (Linux)
+    #[arg(long, conflicts_with_all = ["files", "kind"])]
+    live: bool,
+    /// Take the files for this kind, rather than recognise each
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
+    kind: Option<Kind>,
+    /// File to write to, `-` for standard output: JSON, one message a line
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "-",
+        conflicts_with = "bootstrap"
+    )]
+    output: PathBuf,
+    /// Brokers to write to instead
+    #[arg(long, value_name = "HOST:PORT")]
+    bootstrap: Option<String>,
+    /// Topic to write to
+    #[arg(long, default_value = "network_connection", requires = "bootstrap")]
+    topic: String,
+    /// A librdkafka property of the producer, for example security.protocol=SSL
+    #[arg(long, value_name = "KEY=VALUE", value_parser = property, requires = "bootstrap")]
+    property: Vec<(String, String)>,
+    /// Split a snapshot into messages of at most so many bytes; its neighbours tell much of a
+    /// row, so only where brokers take no larger ones
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_message_bytes)]
+    max_message_bytes: usize,
+    #[command(flatten)]
+    metadata: MetadataArgs,
+}
+
+/// What is said of the rows.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Metadata")]
+struct MetadataArgs {
+    /// Engagement that the data belong to
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    project: String,
+    /// Agent that took the data; by default this host's name
+    #[arg(long, value_name = "ID")]
+    agent_id: Option<String>,
+    /// Kind of agent; by default netsieve
+    #[arg(long, value_name = "TYPE")]
+    agent_type: Option<String>,
+    /// Host or network that the rows were taken on; by default the one that the file names,
+    /// else this host
+    #[arg(long, value_name = "HOST")]
+    source: Option<String>,
+    /// When the data were sent, RFC 3339; by default now
+    #[arg(long, value_name = "TIME")]
+    timestamp: Option<Timestamp>,
+    /// When the data must be removed, RFC 3339, or days from the timestamp as +30d; by default
+    /// +30d
+    #[arg(long, value_name = "TIME")]
+    expiration: Option<Expires>,
+}
+
+fn kinds() -> impl clap::builder::TypedValueParser<Value = Kind> {
+    use clap::builder::TypedValueParser as _;
+    let names = Kind::ALL.iter().map(|kind| kind.name());
+    clap::builder::PossibleValuesParser::new(names).try_map(|name| name.parse::<Kind>())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Expires(Expiration);
+
+impl FromStr for Expires {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const HOW: &str = "give days as +30d, or a time such as 2027-01-05T08:00:00Z";
+        if let Some(rest) = text.strip_prefix('+') {
+            let days = rest.strip_suffix('d').and_then(|days| days.parse().ok());
+            let days = days.filter(|days: &i64| *days >= 0).ok_or(HOW)?;
+            return Ok(Self(Expiration::Days(days)));
+        }
+        let time = text.parse().map_err(|_| HOW)?;
+        Ok(Self(Expiration::At(time)))
+    }
+}
+
+impl MetadataArgs {
+    /// With this host's name and time for what is not given.
+    fn complete(&self) -> Metadata {
+        Metadata {
+            project: self.project.clone(),
+            agent_id: self.agent_id.clone(),
+            agent_type: self.agent_type.clone(),
+            source: self.source.clone(),
+            timestamp: self.timestamp,
+            expiration: self.expiration.map(|expires| expires.0),
+            host: host_name(),
+            now: now_ms(),
+        }
+    }
+}
+
+/// The time of the clock, in whole milliseconds as Kafka has it.
+pub(super) fn now_ms() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// This host's name.
+pub(super) fn host_name() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let metadata = args.metadata.complete();
+    let mut target = match &args.bootstrap {
+        Some(bootstrap) => Target::topic(bootstrap, args)?,
+        None => Target::File(create(&args.output)?),
+    };
+    let limits = Limits {
+        max_message_bytes: args.max_message_bytes,
+        ..Limits::default()
+    };
+    let mut submit = Submit {
+        metadata: &metadata,
+        limits,
+        target: &mut target,
+        records: 0,
+        failed: false,
+    };
+    if args.live {
+        let reading = intake::live().map_err(CliError::failure)?;
+        submit.take("this host", "live", &reading)?;
+    } else {
+        submit.files(args)?;
+    }
+    let (records, failed) = (submit.records, submit.failed);
+    target.finish()?;
+    if records == 0 {
+        let what = "no row could be read, the input: see docs/intake.md for what can be";
+        return Err(CliError::failure(what));
+    }
+    if failed {
+        let what = "not every file could be read, the input: see the lines above";
+        return Err(CliError::failure(what));
+    }
+    Ok(())
+}
+
+/// Largest file that is read, in bytes; it is in memory as a whole.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// The work on its way.
+struct Submit<'a> {
+    metadata: &'a Metadata,
+    limits: Limits,
+    target: &'a mut Target,
+    records: usize,
+    /// Whether a file could not be opened or read.
+    failed: bool,
+}
+
+impl Submit<'_> {
+    fn files(&mut self, args: &Args) -> Result<(), CliError> {
+        let stdin = [PathBuf::from("-")];
+        let files = if args.files.is_empty() {
+            if io::stdin().is_terminal() {
+                let what = "nothing to read, standard input is a terminal: give files, --live, or \
+                            what a tool prints, ss -tunap | netsieve submit";
+                return Err(CliError::usage(what));
+            }
+            &stdin[..]
+        } else {
+            &args.files
+        };
+        for path in files {
+            let name = if path.as_os_str() == "-" {
+                "stdin".to_owned()
+            } else {
+                path.display().to_string()
+            };
+            let bytes = match contents(path) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    eprintln!(
+                        "netsieve: cannot read ({error}), {name}: check the path and its rights"
+                    );
+                    self.failed = true;
+                    continue;
+                }
+            };
+            match intake::read(&bytes, args.kind) {
+                Ok((kind, reading)) => self.take(&name, kind.name(), &reading)?,
+                Err(error) => {
+                    let kinds = Kind::names();
+                    eprintln!("netsieve: {error}, {name}: name it with --kind, one of {kinds}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was read of one file, and tells of it.
+    fn take(&mut self, name: &str, kind: &str, reading: &Reading) -> Result<(), CliError> {
+        for unread in &reading.unread {
+            eprintln!("netsieve: {name}:{}: {}", unread.line, unread.why);
+        }
+        for snapshot in &reading.snapshots {
+            let messages = intake::messages(snapshot, self.metadata, &self.limits);
+            if messages.len() > 1 {
+                eprintln!(
+                    "netsieve: {name}: {} records are more than one message may have, and go in {}: \
+                     rows do not know their neighbours in the others",
+                    snapshot.records.len(),
+                    messages.len()
+                );
+            }
+            for message in messages {
+                if self.target.take(message)? == Taken::Closed {
+                    return Ok(());
+                }
+            }
+        }
+        self.records += reading.records();
+        let is_whole =
+            reading.unread.is_empty() && !reading.has_left_out() && reading.records() > 0;
+        if io::stderr().is_terminal() || !is_whole {
+            eprintln!("netsieve: {name}: {}", summary(kind, reading));
+        }
+        Ok(())
+    }
+}
+
+/// What was read and what was not, in one line.
+fn summary(kind: &str, reading: &Reading) -> String {
+    let mut parts = vec![format!("{kind}, records: {}", reading.records())];
+    let (hosts, unread) = (reading.snapshots.len(), reading.unread.len());
+    if hosts > 1 {
+        parts.push(format!("snapshots: {hosts}"));
+    }
+    if unread > 0 {
+        parts.push(format!("not read: {unread}"));
+    }
+    let left_out = reading.left_out.iter();
+    parts.extend(left_out.map(|(what, count)| format!("left out: {count} {what}")));
+    parts.join("; ")
+}
+
+/// A file's bytes, or those of standard input for `-`.
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    let input: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path)?)
+    };
+    let mut bytes = Vec::new();
+    input.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let what = format!("more than {} MiB", MAX_FILE_BYTES >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok(bytes)
+}
+
+/// Where messages go.
+enum Target {
+    File(Box<dyn Write>),
+    Topic(Feed),
+}
+
+impl Target {
+    fn topic(bootstrap: &str, args: &Args) -> Result<Self, CliError> {
+        // The topic's own limit decides, not the client's default of 1 MB, which counts the key
+        // and the record's frame as well.
+        let largest = args.max_message_bytes.saturating_add(MAX_OVERHEAD_BYTES);
+        let own = [
+            ("client.id", "netsieve-submit".to_owned()),
+            (
+                "message.max.bytes",
+                largest.clamp(1_000, 1_000_000_000).to_string(),
+            ),
+        ];
+        let own = own.map(|(key, value)| (key.to_owned(), value));
+        let properties: Vec<_> = own.iter().chain(&args.property).cloned().collect();
+        Feed::connect(bootstrap, &args.topic, &properties).map(Self::Topic)
+    }
+
+    fn take(&mut self, message: Message) -> Result<Taken, CliError> {
+        match self {
+            Self::File(file) => {
+                let written = writeln!(file, "{}", message.value);
+                taken(written)
+            }
+            Self::Topic(feed) => {
+                feed.send(&feed_message(message))?;
+                Ok(Taken::Yes)
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<Taken, CliError> {
+        match self {
+            Self::File(file) => taken(file.flush()),
+            Self::Topic(feed) => feed.finish().map(|()| Taken::Yes),
+        }
+    }
+}
+
+/// What a Kafka record has beside its value, generously.
+const MAX_OVERHEAD_BYTES: usize = 64 << 10;
+
+/// A message as a Kafka record: its key is the agent, its time now, whatever the metadata say,
+/// since brokers delete old records by it.
+pub(super) fn feed_message(message: Message) -> feed::Message {
+    let content_type = (
+        "content-type".to_owned(),
+        Some(b"application/json".to_vec()),
+    );
+    feed::Message {
+        key: message.agent_id,
+        headers: vec![content_type],
+        timestamp_ms: Timestamp::now().as_millisecond(),
+        value: message.value.into_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expirations_are_days_or_a_time() {
+        assert_eq!("+30d".parse(), Ok(Expires(Expiration::Days(30))));
+        let time = "2027-01-05T08:00:00Z";
+        let at = Expiration::At(time.parse().unwrap());
+        assert_eq!(time.parse(), Ok(Expires(at)));
+        for wrong in ["", "30", "+30", "+-1d", "+d", "tomorrow"] {
+            assert!(wrong.parse::<Expires>().is_err(), "{wrong}");
+        }
+    }
+}
