@@ -29,7 +29,7 @@ pub(crate) enum Role {
 }
 
 impl Outcome {
-    fn role(&self) -> Role {
+    pub(crate) fn role(&self) -> Role {
         match self {
             Self::Event { event, .. } if event.kind == "listener" => Role::Listeners,
             Self::Event { .. } => Role::Connections,
