@@ -8,6 +8,7 @@
 
 #[path = "../kafka/checker.rs"]
 mod checker;
+mod dockerfile;
 #[path = "../common/expected.rs"]
 mod expected;
 mod image;
