@@ -6,6 +6,24 @@
 # Configuration comes from the environment (NETSIEVE__SECTION__KEY), or from a file that is mounted
 # and named: -v ./netsieve.toml:/etc/netsieve.toml:ro -e NETSIEVE_CONFIG=/etc/netsieve.toml
 
+# All of the image but the binary. First, so that a binary which is built already can be put into
+# it without the compiler's image: see docs/deploy.md.
+FROM debian:bookworm-slim AS runtime
+# The public authorities, for brokers whose certificates they signed.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
+COPY deploy/healthcheck /usr/local/bin/netsieve-healthcheck
+# A number, so that Kubernetes' runAsNonRoot can tell.
+USER 65532:65532
+# The binary's own default is the loopback interface, where nobody outside the container comes.
+ENV NETSIEVE__HTTP__LISTEN=0.0.0.0:9898
+EXPOSE 9898
+# Alive, not ready: whoever restarts what is unhealthy must not do so while brokers are away.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["netsieve-healthcheck", "/livez"]
+ENTRYPOINT ["netsieve"]
+CMD ["run"]
+
 FROM rust:1.95-slim-bookworm AS build
 # What librdkafka and OpenSSL are built with, beside the C compiler that is there.
 RUN apt-get update \
@@ -28,19 +46,5 @@ RUN touch build.rs src/lib.rs src/main.rs \
     && cargo build --locked --release --bin netsieve \
     && objcopy --compress-debug-sections target/release/netsieve
 
-FROM debian:bookworm-slim
-# The public authorities, for brokers whose certificates they signed.
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates \
-    && rm -rf /var/lib/apt/lists/*
+FROM runtime
 COPY --from=build /build/target/release/netsieve /usr/local/bin/
-COPY deploy/healthcheck /usr/local/bin/netsieve-healthcheck
-# A number, so that Kubernetes' runAsNonRoot can tell.
-USER 65532:65532
-# The binary's own default is the loopback interface, where nobody outside the container comes.
-ENV NETSIEVE__HTTP__LISTEN=0.0.0.0:9898
-EXPOSE 9898
-# Alive, not ready: whoever restarts what is unhealthy must not do so while brokers are away.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["netsieve-healthcheck", "/livez"]
-ENTRYPOINT ["netsieve"]
-CMD ["run"]

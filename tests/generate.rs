@@ -296,7 +296,8 @@ fn the_command_sends_the_load_to_kafka_as_the_library_gives_it() {
     let manifest = folder.path().join("manifest");
     let output = Command::new(env!("CARGO_BIN_EXE_netsieve"))
         .args(["generate", "--bootstrap", &bootstrap, "--topic", "load"])
-        .args(["--messages", "300", "--bad", "0.2", "--manifest"])
+        .args(["--messages", "300", "--bad", "0.2", "--rate", "2500"])
+        .arg("--manifest")
         .arg(&manifest)
         .output()
         .unwrap();
@@ -308,8 +309,12 @@ fn the_command_sends_the_load_to_kafka_as_the_library_gives_it() {
     let expected = load(Options {
         messages: Some(300),
         bad: 0.2,
+        // Paced messages are as old as they say.
+        interval_us: 400,
         ..Options::default()
     });
+    let span_ms = expected[299].timestamp_ms - expected[0].timestamp_ms;
+    assert_eq!(span_ms, 119);
     let manifest = std::fs::read_to_string(manifest).unwrap();
     let foretold: Vec<Expected> = manifest
         .lines()

@@ -6,8 +6,7 @@ mod common;
 use std::fmt::Write as _;
 
 use netsieve::generate::{
-    Encodings, ExpectedEnd, ExpectedEvent, Generated, Generator, MessageOutcome, Options,
-    RecordOutcome,
+    Encodings, ExpectedEvent, Generated, Generator, MessageOutcome, Options, RecordOutcome,
 };
 use netsieve::pipeline::emit::Emitted;
 use netsieve::pipeline::message::{Header, Input};
@@ -53,46 +52,11 @@ fn read_protobuf(bytes: &[u8]) -> Read {
 fn read_json(bytes: &[u8]) -> Read {
     let event: Value = serde_json::from_slice(bytes).unwrap();
     common::json_schema::assert_is_event(&event);
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let texts = |value: &Value| match value {
-        Value::Null => Vec::new(),
-        list => list
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|item| text(item).unwrap())
-            .collect(),
-    };
-    let end = |end: &Value| ExpectedEnd {
-        ip: text(&end["ip"]),
-        port: end["port"]
-            .as_u64()
-            .map(|port| u16::try_from(port).unwrap()),
-        zone: text(&end["zone"]),
-        mac: text(&end["mac"]),
-        name: text(&end["name"]),
-    };
-    let is_own = event["process"]["pid_inferred"].is_null();
-    let pid = event["process"]["pid"].as_u64().filter(|_| is_own);
+    let index = event["ingest"]["record_index"].as_u64();
     Read {
-        message_id: text(&event["message_id"]).unwrap(),
-        record_index: event["ingest"]["record_index"]
-            .as_u64()
-            .unwrap()
-            .try_into()
-            .unwrap(),
-        event: ExpectedEvent {
-            kind: text(&event["kind"]).unwrap(),
-            protocols: texts(&event["protocols"]),
-            transport: text(&event["transport"]),
-            network: text(&event["network"]),
-            state: text(&event["state"]),
-            local: end(&event["local"]),
-            remote: (!event["remote"].is_null()).then(|| end(&event["remote"])),
-            pid: pid.map(|pid| pid.try_into().unwrap()),
-            process: text(&event["process"]["name"]),
-            warnings: texts(&event["warnings"]),
-        },
+        message_id: event["message_id"].as_str().unwrap().to_owned(),
+        record_index: index.unwrap().try_into().unwrap(),
+        event: common::expected::event(&event),
     }
 }
 

@@ -44,7 +44,8 @@ pub struct Args {
     /// Encoding of the messages; mixed goes to Kafka only, and is the default there
     #[arg(long, value_enum)]
     encoding: Option<EncodingArg>,
-    /// Timestamp of the first message, RFC 3339 or `now`; brokers delete old records by it
+    /// Timestamp of the first message, RFC 3339 or `now`; brokers delete old records by it. Further
+    /// ones are later by what passes at the rate, or by 1 ms each
     #[arg(long, value_name = "TIME", default_value = "2026-01-05T08:00:00Z")]
     start_time: StartTime,
     /// File to write to, `-` for standard output: JSON lines, or length-delimited protobuf
@@ -190,9 +191,20 @@ fn options(args: &Args) -> Result<Options, CliError> {
             Carrier::File
         },
         start_ms: args.start_time.0,
+        interval_us: interval_us(args.rate),
         oversized: args.oversized,
         long_commands: args.long_commands,
     })
+}
+
+/// Time between two messages' timestamps: what passes between them at that rate, so that paced
+/// messages are as old as they say.
+fn interval_us(rate: u32) -> u32 {
+    const SECOND_US: u32 = 1_000_000;
+    match rate {
+        0 => Options::default().interval_us,
+        rate => SECOND_US / rate,
+    }
 }
 
 /// Where messages go.

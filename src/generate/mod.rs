@@ -64,9 +64,10 @@ pub struct Options {
     pub encodings: Encodings,
     /// How the messages travel.
     pub carrier: Carrier,
-    /// Kafka timestamp of the first message in milliseconds since 1970; each further one is a
-    /// millisecond later.
+    /// Kafka timestamp of the first message in milliseconds since 1970.
     pub start_ms: i64,
+    /// By how many microseconds the timestamp of each further message is later.
+    pub interval_us: u32,
     /// Whether bad ones may break the default size limits as well.
     pub oversized: bool,
     /// Share of good records whose process name is a command line of some KiB, as those of Java
@@ -85,6 +86,7 @@ impl Default for Options {
             encodings: Encodings::Mixed,
             carrier: Carrier::Kafka,
             start_ms: DEFAULT_START_MS,
+            interval_us: 1_000,
             oversized: false,
             long_commands: 0.0,
         }
@@ -178,7 +180,8 @@ impl Generator {
         let fault = rng
             .chance(self.options.bad)
             .then(|| self.next_message_fault(encoding));
-        let timestamp_ms = self.options.start_ms + i64::try_from(sequence).unwrap_or(0);
+        let passed_us = sequence.saturating_mul(self.options.interval_us.into());
+        let timestamp_ms = self.options.start_ms + i64::try_from(passed_us / 1_000).unwrap_or(0);
         let Draw {
             mut draft,
             outcomes,

@@ -119,6 +119,12 @@ fn start(
     (low, high): (i64, i64),
     policy: StartPolicy,
 ) -> Result<i64, KafkaError> {
+    let labels = [
+        ("topic", topic.to_owned()),
+        ("partition", partition.to_string()),
+    ];
+    // There from the assignment on, at 0, so that an increase is seen as one.
+    let counter = metrics::counter!(names::LOST_RECORDS, &labels);
     match committed {
         None => Ok(match policy.start_at {
             StartAt::Earliest => low,
@@ -146,11 +152,7 @@ fn start(
                 lost_records,
                 "records were deleted before they were read; going on with the first one left"
             );
-            let labels = [
-                ("topic", topic.to_owned()),
-                ("partition", partition.to_string()),
-            ];
-            metrics::counter!(names::LOST_RECORDS, &labels).increment(lost_records);
+            counter.increment(lost_records);
             Ok(low)
         }
     }
@@ -270,6 +272,33 @@ mod tests {
                     if offset == committed
             ));
             assert_eq!(start("t", 3, Some(committed), (10, 20), go_on).unwrap(), 10);
+        }
+    }
+
+    #[test]
+    fn lost_records_are_counted_from_0_on() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let go_on = StartPolicy {
+            on_data_loss: OnDataLoss::Continue,
+            ..STOP
+        };
+        let counted_after = |committed| {
+            metrics::with_local_recorder(&recorder, || {
+                start("t", 3, committed, (10, 20), go_on).unwrap();
+            });
+            let text = recorder.handle().render();
+            let series = "netsieve_lost_records_total{topic=\"t\",partition=\"3\"} ";
+            let mut lines = text.lines();
+            let count = lines.find_map(|line| line.strip_prefix(series));
+            count.map(str::to_owned)
+        };
+        for (committed, count) in [
+            (None, "0"),
+            (Some(15), "0"),
+            (Some(3), "7"),
+            (Some(10), "7"),
+        ] {
+            assert_eq!(counted_after(committed).as_deref(), Some(count));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the black-box tests of the core share.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod expected;
 pub(crate) mod formats;
 pub(crate) mod json_schema;
 pub(crate) mod schema;

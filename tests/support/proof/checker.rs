@@ -212,6 +212,12 @@ impl Due {
         self.records.keys().copied()
     }
 
+    /// How many of them must come to that kind of topic.
+    pub(crate) fn len_of(&self, role: Role) -> u64 {
+        let of_role = self.records.values().filter(|due| due.role == role);
+        of_role.map(|due| u64::from(due.times)).sum()
+    }
+
     /// How many events and dead letters must come.
     pub(crate) fn len(&self) -> u64 {
         self.records.values().map(|due| u64::from(due.times)).sum()
