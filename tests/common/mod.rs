@@ -97,11 +97,10 @@ pub(crate) fn run(input: &Input<'_>, settings: &Settings) -> Outcome {
             .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
             .collect(),
     };
-    if settings.outputs[0].format == Format::Json {
-        for event in out.events() {
-            let event = serde_json::from_slice(event.value).expect("events are JSON");
-            json_schema::assert_is_event(&event);
-        }
+    let is_native = |output: usize| settings.outputs[output].format == Format::Json;
+    for event in out.events().filter(|event| is_native(event.output)) {
+        let event = serde_json::from_slice(event.value).expect("events are JSON");
+        json_schema::assert_is_event(&event);
     }
     Outcome {
         events: out.events().map(|event| event.value.to_vec()).collect(),
