@@ -232,6 +232,9 @@ fn run_one(scenario: &'static Scenario, plan: Plan) -> Row {
     let thread = std::thread::Builder::new().name(plan.name.clone());
     let told = thread.spawn(move || (scenario.run)(&plan)).unwrap().join();
     let told: Result<Told, String> = told.map_err(|payload| {
+        if scenario.alone {
+            proof::cluster::restore();
+        }
         let text = payload.downcast_ref::<String>().cloned();
         let text = text.or_else(|| {
             payload
