@@ -11,3 +11,4 @@ pub mod kafka;
 pub mod observe;
 pub mod pipeline;
 pub mod proto;
+pub mod reference;

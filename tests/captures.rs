@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::{input, run, settings};
+use common::{formats, input, run, settings};
 use netsieve::pipeline::settings::Format;
 use serde_json::{Value, json};
 
@@ -46,6 +46,8 @@ fn counts(rows: &[Value]) -> BTreeMap<String, usize> {
         .collect();
     assert_eq!(rejected, [], "every row of a real tool is an event");
     assert_eq!(outcome.events.len(), rows.len());
+    let judged = formats::judge(&input(&message, &[]), &settings(Format::Json));
+    assert_eq!(judged.len(), rows.len());
     let mut counts = BTreeMap::new();
     let mut count = |what: String| *counts.entry(what).or_default() += 1;
     for event in &outcome.events {

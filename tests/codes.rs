@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use common::{Letter, Outcome, input, run, settings};
+use common::{Letter, Outcome, formats, input, run, settings};
 use netsieve::pipeline::code::{Level, Reason, Rejection, Warning};
 use netsieve::pipeline::emit::Emitted;
 use netsieve::pipeline::settings::{Format, Limits, Settings};
@@ -181,6 +181,8 @@ fn the_definitions_own_example_is_an_event() {
     );
     assert_eq!(outcome.letters, []);
     insta::assert_snapshot!(pretty(&outcome.events[0]));
+    let input = input(DEFINITION_EXAMPLE.as_bytes(), &[]);
+    assert_eq!(formats::judge(&input, &settings(Format::Json)).len(), 1);
 }
 
 #[test]
@@ -215,6 +217,10 @@ fn every_warning() {
         assert_eq!(outcome.letters, [], "{}", code.name());
         let event: Value = serde_json::from_slice(&outcome.events[0]).expect("events are JSON");
         assert_eq!(event["warnings"], json!([code.name()]));
+        assert_eq!(
+            formats::judge(&input(&warned(code), &[]), &settings).len(),
+            1
+        );
         let text = pretty(&outcome.events[0]);
         writeln!(golden, "{}\n{text}\n", code.name()).expect("a string grows");
     }

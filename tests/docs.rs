@@ -1,9 +1,12 @@
 //! What `docs/` and the example file say is what the code does. `UPDATE_DOCS=1 cargo test
 //! --test docs` rewrites them.
 
+mod common;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use common::formats::pages;
 use netsieve::config::keys::{Form, KEYS};
 use netsieve::config::{Sources, load};
 use netsieve::observe::metrics;
@@ -98,6 +101,17 @@ fn codes_are_all_listed() {
     }
     let page = format!("## Rejections\n\n{head}{rejections}\n## Warnings\n\n{head}{table}");
     page_has_table("codes.md", &page);
+}
+
+#[test]
+fn formats_say_where_each_field_is() {
+    page_has_table("formats.md", &pages::tables());
+}
+
+#[test]
+fn the_elasticsearch_template_has_every_field() {
+    let path = root().join("deploy/elasticsearch/component-template.json");
+    is_up_to_date(&path, &pages::component_template());
 }
 
 /// The example: every key with its default, under its meaning.

@@ -5,7 +5,7 @@ mod common;
 
 use std::fmt::Write;
 
-use common::{input, run, settings};
+use common::{formats, input, run, settings};
 use netsieve::pipeline::settings::Format;
 use serde_json::{Value, json};
 
@@ -86,6 +86,8 @@ fn found(text: &str) -> String {
     let message = serde_json::to_vec(&message).expect("plain JSON");
     let outcome = run(&input(&message, &[]), &settings(Format::Json));
     assert_eq!(outcome.letters, []);
+    let judged = formats::judge(&input(&message, &[]), &settings(Format::Json));
+    assert_eq!(judged.len(), outcome.events.len());
     let events = outcome.events.iter().map(|event| line(event));
     events.collect::<Vec<_>>().join("\n")
 }

@@ -115,6 +115,7 @@ fn outcome(message: &Generated, format: Format, workspace: &mut Workspace) -> Me
         let read = match format {
             Format::Protobuf => read_protobuf(event.value),
             Format::Json => read_json(event.value),
+            other => panic!("{} is judged by tests/formats.rs", other.name()),
         };
         assert_eq!(read.message_id, message.expected.message_id);
         let event = RecordOutcome::Event(Box::new(read.event));

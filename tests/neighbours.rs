@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{input, run, settings};
+use common::{formats, input, run, settings};
 use netsieve::pipeline::settings::Format;
 use netsieve::proto::v1::direction::{Basis, Confidence, Host, Initiator};
 use netsieve::proto::v1::{Endpoint, Event, Kind, Process, State};
@@ -120,8 +120,8 @@ fn mirror(row: &Row) -> Row {
     }
 }
 
-/// The events of one message, in the order of the rows.
-fn events(rows: &[Row]) -> Vec<Event> {
+/// The bytes of a message of these rows.
+fn message(rows: &[Row]) -> Vec<u8> {
     let message = server::NetworkConnectionIngestionMessage {
         metadata: Some(server::Metadata {
             agent_id: "a".to_owned(),
@@ -131,7 +131,12 @@ fn events(rows: &[Row]) -> Vec<Event> {
         }),
         data: rows.to_vec(),
     };
-    let value = message.encode_to_vec();
+    message.encode_to_vec()
+}
+
+/// The events of one message, in the order of the rows.
+fn events(rows: &[Row]) -> Vec<Event> {
+    let value = message(rows);
     let outcome = run(&input(&value, &[]), &settings(Format::Protobuf));
     assert!(outcome.letters.is_empty(), "every row is valid");
     let events = outcome.events.iter().map(|event| Event::decode(&event[..]));
@@ -324,6 +329,8 @@ proptest! {
     #[test]
     fn every_answer_is_that_of_the_rules(rows in rows()) {
         let events = events(&rows);
+        let judged = formats::judge(&input(&message(&rows), &[]), &settings(Format::Json));
+        prop_assert_eq!(judged.len(), events.len());
         for event in events.iter().filter(|event| event.kind() == Kind::Connection) {
             let direction = event.direction.unwrap();
             let told = (direction.initiator(), direction.basis(), direction.confidence());

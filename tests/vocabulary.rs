@@ -2,13 +2,16 @@
 //!
 //! A changed line is a changed event for somebody's rows.
 
+mod common;
+
 use std::fmt::Write as _;
 
 use bumpalo::Bump;
+use common::{formats, input, settings};
 use netsieve::pipeline::code::Warning;
 use netsieve::pipeline::normalize;
 use netsieve::pipeline::record::{Endpoint, Record, Row, State};
-use netsieve::pipeline::settings::Limits;
+use netsieve::pipeline::settings::{Format, Limits};
 
 /// Protocol, local, remote, state.
 type Spelling = (&'static str, &'static str, &'static str, &'static str);
@@ -23,9 +26,26 @@ fn reading((protocol, local, remote, state): Spelling) -> String {
         ..Row::default()
     };
     match normalize::record(0, row, &Limits::default(), &arena) {
-        Ok(record) => record_line(&record),
+        Ok(record) => {
+            judge(&row);
+            record_line(&record)
+        }
         Err(reject) => format!("{}: {}", reject.reason.name(), reject.message),
     }
+}
+
+/// Its event is valid in every format.
+fn judge(row: &Row<'_>) {
+    let message = serde_json::json!({
+        "metadata": { "agent_id": "a", "project": "p", "timestamp": "2023-11-14T22:00:00Z" },
+        "data": [{
+            "protocol": row.protocol, "local_address": row.local_address,
+            "remote_address": row.remote_address, "state": row.state,
+        }],
+    });
+    let message = serde_json::to_vec(&message).expect("plain JSON");
+    let judged = formats::judge(&input(&message, &[]), &settings(Format::Json));
+    assert_eq!(judged.len(), 1);
 }
 
 fn record_line(record: &Record<'_>) -> String {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::config::{Config, Shown, load};
 use crate::kafka::client;
 use crate::kafka::topics::{self, Finding, Inspection};
+use crate::reference::Loaded;
 
-use super::{CliError, Global, print};
+use super::{CliError, Global, print, tables};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -40,11 +41,28 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
     let mut settings = loaded.config.kafka_settings(INSTANCE.to_owned());
     client::check(&settings)?;
     print(&in_toml(&loaded.shown))?;
+    print(&tell_tables(&tables::load(&loaded.config)?, &loaded.config))?;
     if args.connect {
         settings.connect_timeout = Duration::from_secs(args.timeout);
         tell(&topics::inspect(&settings, &|| false)?, &loaded.config)?;
     }
     Ok(())
+}
+
+/// What each table is, as comments of TOML.
+fn tell_tables(tables: &Loaded, config: &Config) -> String {
+    let mut text = String::new();
+    for report in &tables.reports {
+        let files = config.reference.of(report.table);
+        for (file, what) in files.iter().zip(&report.what) {
+            let (key, file) = (report.table.key(), file.display().to_string());
+            let _ = write!(text, "\n# {key} {}: {what}", file.escape_debug());
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 /// Prints what is well, as comments of TOML; what is not well is the error.

@@ -42,6 +42,11 @@ impl CliError {
         Self::new(Self::CONFIGURATION, vec![line.to_string()])
     }
 
+    /// Several things wrong with a configuration, each in one line.
+    pub fn configurations(lines: Vec<String>) -> Self {
+        Self::new(Self::CONFIGURATION, lines)
+    }
+
     fn new(exit_code: u8, mut lines: Vec<String>) -> Self {
         for line in &mut lines {
             *line = line.replace(['\n', '\r'], " ");

@@ -12,6 +12,7 @@ pub mod generate;
 pub mod pipe;
 pub mod run;
 pub mod schema;
+mod tables;
 mod terminal;
 
 use std::io::{self, Write};

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,10 +12,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::framing::{self, Framing};
-use super::{CliError, Global};
+use super::{CliError, Global, tables};
 use crate::config;
 use crate::pipeline::code::{Level, Reason};
 use crate::pipeline::emit::{DeadLetter, Emitted, Tally};
+use crate::pipeline::enrich::Enrich;
 use crate::pipeline::message::Input;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Output, Settings, SourceFormat};
@@ -28,6 +30,7 @@ Examples:
   netsieve generate --messages 10 | netsieve pipe  the same from another command
   netsieve pipe --raw value.bin                    a value as Kafka has it
   netsieve pipe --input protobuf --output protobuf <in.bin >out.bin
+  netsieve pipe --output ecs messages.jsonl         Elastic Common Schema; ocsf for OCSF
   netsieve pipe --dead-letters rejects.jsonl messages.jsonl | jq .local")]
 pub struct Args {
     /// Files to read in order; `-` or none is standard input
@@ -39,7 +42,8 @@ pub struct Args {
     /// Take each whole file as one message, as a Kafka value would be, and detect its format
     #[arg(long, conflicts_with = "input")]
     raw: bool,
-    /// Format of events: JSON one a line, or protobuf each after its length as a varint
+    /// Format of events: native JSON, Elastic Common Schema or OCSF one a line, or protobuf each
+    /// after its length as a varint
     #[arg(long, value_enum, default_value_t = OutputFormat::Json)]
     output: OutputFormat,
     /// Write rejects to this file instead of standard error, JSON one a line
@@ -61,6 +65,8 @@ enum InputFormat {
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum OutputFormat {
     Json,
+    Ecs,
+    Ocsf,
     Protobuf,
 }
 
@@ -109,6 +115,8 @@ fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
     let output = Output {
         format: match args.output {
             OutputFormat::Json => Format::Json,
+            OutputFormat::Ecs => Format::Ecs,
+            OutputFormat::Ocsf => Format::Ocsf,
             OutputFormat::Protobuf => Format::Protobuf,
         },
         key: Key::None,
@@ -119,7 +127,10 @@ fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
         format,
         reject: config.validate.reject,
         limits: config.validate.limits,
-        enrich: crate::pipeline::enrich::Enrich::default(),
+        enrich: Enrich {
+            reference: Arc::new(tables::load(&config)?.reference),
+            ..config.enrich
+        },
         outputs: vec![output],
         dead_letter_max_bytes: usize::MAX,
     })

@@ -10,7 +10,7 @@ use crate::observe::http::{self, Pages};
 use crate::observe::{logs, metrics};
 
 use super::background::Background;
-use super::{CliError, Global};
+use super::{CliError, Global, tables};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -34,6 +34,7 @@ pub struct Args {
 pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
     let sources = global.sources(args.bootstrap);
     let config = load(&sources)?.config;
+    let loaded = tables::load(&config)?;
     // Before anything else: a second process of this name ends here.
     let listener = config.http_listen.map(http::bind).transpose();
     let listener = listener.map_err(CliError::failure)?;
@@ -44,8 +45,10 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
     let instance = instance(&config, address);
     let status = Status::new(config.workers, config.stalled_after);
     let shutdown = Shutdown::default();
-    let asked = status.clone();
-    let pages = Pages::new(instance.clone(), recorder, move || Health::from(&asked));
+    let (tables, _watcher) = tables::keep_up_to_date(loaded)?;
+    let (asked, shown) = (status.clone(), tables.clone());
+    let health = move || Health::of(&asked, &shown);
+    let pages = Pages::new(instance.clone(), recorder, health);
     let background = Background::start(listener, pages, shutdown.clone())?;
     let http = address.map_or("off".to_owned(), |address| address.to_string());
     tracing::info!(
@@ -59,7 +62,8 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
         "starting"
     );
     let settings = config.kafka_settings(instance);
-    let result = kafka::run(settings, config.core_settings(), &shutdown, &status);
+    let core = config.core_settings();
+    let result = kafka::run(settings, core, &shutdown, &status, &tables);
     background.stop();
     let summary = result?;
     tracing::info!(

@@ -13,6 +13,8 @@ use crate::kafka::settings::{
     OnDataLoss,
 };
 
+use crate::reference::Files;
+
 use super::kafka::Properties;
 
 /// Everything that a run is told, checked: no part of it need be checked again.
@@ -42,6 +44,8 @@ pub struct Config {
     pub validate: Validate,
     /// What is found out about each record.
     pub enrich: Enrich,
+    /// The files of the operator's tables, not yet looked at.
+    pub reference: Files,
     /// When too much was rejected.
     pub brake: BrakeSettings,
     /// Without progress for so long, with messages to read, a worker is not ready.

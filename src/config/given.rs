@@ -80,7 +80,7 @@ impl Given {
             .map(|item| self.text_of(item))
             .collect::<Result<_, _>>()?;
         if texts.is_empty() {
-            return Err(self.misfit());
+            return Err(self.error("is an empty list", "give at least one"));
         }
         Ok(texts)
     }

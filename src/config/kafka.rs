@@ -171,11 +171,10 @@ fn resolve(
             found = true;
             continue;
         }
-        let Some(end) = reference.find('}') else {
-            break;
-        };
         resolved.push_str(before);
-        let target = &reference[2..end];
+        // One that has no end is of no kind either.
+        let end = reference.find('}');
+        let target = end.map_or("", |end| &reference[2..end]);
         let value = match target.split_once(':') {
             Some(("env", name)) => {
                 let unset = || {
@@ -190,13 +189,13 @@ fn resolve(
             })?,
             // The text may be a secret with such signs in it, so it is not repeated.
             _ => {
-                let what = format!("{path} has a reference of an unknown kind");
+                let what = format!("{path} has a reference of an unknown kind or without an end");
                 let remedy = "write ${env:NAME}, ${file:PATH}, or $${ for a plain ${";
                 return Err(ConfigError::new(what, origin, remedy));
             }
         };
         resolved.push_str(&value);
-        rest = &reference[end + 1..];
+        rest = end.map_or("", |end| &reference[end + 1..]);
         found = true;
     }
     resolved.push_str(rest);
@@ -229,11 +228,11 @@ mod tests {
         let environment: Environment = [("A", "one"), ("B", "two")].into_iter().collect();
         let resolve = |text: &str| resolve(text, "kafka.x", &Origin::Set, &environment);
         assert_eq!(resolve("plain $5 {x}"), Ok(None));
-        assert_eq!(resolve("open ${env:A"), Ok(None));
+        insta::assert_snapshot!(resolve("open ${env:A").unwrap_err(), @"kafka.x has a reference of an unknown kind or without an end, --set: write ${env:NAME}, ${file:PATH}, or $${ for a plain ${");
         assert_eq!(resolve("${env:A}-${env:B}!"), Ok(Some("one-two!".into())));
         assert_eq!(resolve("$${env:A}"), Ok(Some("${env:A}".into())));
         insta::assert_snapshot!(resolve("${env:C}").unwrap_err(), @"kafka.x refers to the variable C, which is not set, --set: set it");
-        insta::assert_snapshot!(resolve("hunter${2}").unwrap_err(), @"kafka.x has a reference of an unknown kind, --set: write ${env:NAME}, ${file:PATH}, or $${ for a plain ${");
+        insta::assert_snapshot!(resolve("hunter${2}").unwrap_err(), @"kafka.x has a reference of an unknown kind or without an end, --set: write ${env:NAME}, ${file:PATH}, or $${ for a plain ${");
     }
 
     #[test]

@@ -96,9 +96,9 @@ const ENRICHMENTS: &[&str] = &{
 pub const KEYS: &[Key] = &[
     key(
         "delivery",
-        Form::OneOf(&["at_least_once", "exactly_once"]),
-        "\"at_least_once\"",
-        "What holds after a crash: with `at_least_once` some events may come again, under the same `event_id`; with `exactly_once` readers of committed records (`isolation.level=read_committed`) see every event and dead letter once. See docs/delivery.md for what is proved of it.",
+        Form::OneOf(&["exactly_once", "at_least_once"]),
+        "\"exactly_once\"",
+        "What holds after a crash: with `exactly_once` readers of committed records (`isolation.level=read_committed`) see every event and dead letter once; with `at_least_once` some events may come again, under the same `event_id`, and all are seen a little sooner. See docs/delivery.md.",
     ),
     key(
         "workers",
@@ -177,9 +177,9 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "outputs[].format",
-        Form::OneOf(&["protobuf", "json"]),
+        Form::OneOf(&["protobuf", "json", "ecs", "ocsf"]),
         "\"protobuf\"",
-        "Format of the values.",
+        "Format of the values: netsieve's own in protobuf or JSON, Elastic Common Schema, or OCSF's Network Activity; see docs/formats.md.",
     ),
     key(
         "outputs[].key",
@@ -289,6 +289,11 @@ pub const KEYS: &[Key] = &[
         r#"["private", "unique_local", "loopback", "link_local"]"#,
         "The networks that are yours, for `direction.perimeter`: prefixes such as `198.51.100.0/24`, and names of scopes as `docs/events.md` lists them.",
     ),
+    key_without_default(
+        "networks.labels",
+        Form::Text,
+        "File of your names for networks, CSV or TOML: `prefix,name,role,site,tenant`. See docs/reference.md.",
+    ),
     key(
         "enrich.disable",
         Form::AnyOf(ENRICHMENTS),
@@ -300,6 +305,26 @@ pub const KEYS: &[Key] = &[
         Form::Whole(0, 65_535),
         "0",
         "Seed of the Community ID; monitors that are to agree need the same.",
+    ),
+    key_without_default(
+        "reference.geo",
+        Form::Texts,
+        "MaxMind databases of places (GeoIP2 or GeoLite2, City or Country), `.mmdb`; the first that knows an address answers. See docs/reference.md.",
+    ),
+    key_without_default(
+        "reference.asn",
+        Form::Texts,
+        "MaxMind databases of autonomous systems (GeoIP2 or GeoLite2, ASN or ISP), `.mmdb`; the first that knows an address answers.",
+    ),
+    key_without_default(
+        "reference.vendors",
+        Form::Texts,
+        "IEEE's files of MA-L, MA-M and MA-S, CSV: the makers of interfaces by MAC address.",
+    ),
+    key_without_default(
+        "reference.process_categories",
+        Form::Text,
+        "File of your categories of programs, CSV: `executable,category`. They go over the built-in ones.",
     ),
     key(
         "brake.window",

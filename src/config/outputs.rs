@@ -97,7 +97,7 @@ impl Reader {
         let format = get("outputs[].format")?.ok_or_else(|| missing("format"))?;
         let key = get("outputs[].key")?.ok_or_else(|| missing("key"))?;
         let kinds = get("outputs[].kinds")?.ok_or_else(|| missing("kinds"))?;
-        let formats = [("protobuf", Format::Protobuf), ("json", Format::Json)];
+        let formats = Format::ALL.iter().map(|format| (format.name(), *format));
         let kafka_keys = [
             ("connection", KafkaKey::Connection),
             ("agent", KafkaKey::Agent),
@@ -108,7 +108,7 @@ impl Reader {
         let output = Output {
             name: name.map_or_else(|| topic.text(), |name| name.text())?,
             topic: topic.text()?,
-            format: format.one_of(&formats)?,
+            format: format.one_of(&formats.collect::<Vec<_>>())?,
             key: key.one_of(&kafka_keys)?,
             kinds: kinds.any_of(&all_kinds.collect::<Vec<_>>())?,
         };

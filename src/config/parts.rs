@@ -44,8 +44,8 @@ impl Config {
         }
     }
 
-    /// The core's settings. What the topics take is not known here: nothing is too large for
-    /// them yet.
+    /// The core's settings. What the topics take is not known here, nothing is too large for
+    /// them yet; and the tables are not loaded.
     pub fn core_settings(&self) -> Settings {
         let outputs = self.outputs.iter().map(|output| Output {
             format: output.format,

@@ -1,5 +1,7 @@
 //! Section by section, from settings to the checked configuration.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kafka::settings::{
@@ -10,6 +12,7 @@ use crate::pipeline::code::Warning;
 use crate::pipeline::enrich::internal::Internal;
 use crate::pipeline::enrich::{Enrich, Enrichment, Enrichments};
 use crate::pipeline::settings::{Limits, SourceFormat};
+use crate::reference::Files;
 
 use super::checked::{Config, Kafka, Log, LogFormat, Source, Validate};
 use super::environment::Environment;
@@ -64,6 +67,7 @@ impl Reader {
             memory: self.memory()?,
             validate: self.validate()?,
             enrich: self.enrich()?,
+            reference: self.reference()?,
             brake: self.brake()?,
             stalled_after: self.get("watchdog.stalled_after")?.duration()?,
             shutdown_timeout: self.get("shutdown.timeout")?.duration()?,
@@ -255,7 +259,31 @@ impl Reader {
             internal,
             // The form's bounds are those of the type.
             community_id_seed: u16::try_from(seed).unwrap_or(u16::MAX),
+            // They are loaded when the configuration is known to be right.
+            reference: Arc::default(),
         })
+    }
+
+    fn reference(&mut self) -> Result<Files, ConfigError> {
+        Ok(Files {
+            network_labels: self.file("networks.labels")?,
+            geo: self.files("reference.geo")?,
+            asn: self.files("reference.asn")?,
+            vendors: self.files("reference.vendors")?,
+            process_categories: self.file("reference.process_categories")?,
+        })
+    }
+
+    /// The paths of files, as many as are given.
+    fn files(&mut self, key: &'static str) -> Result<Vec<PathBuf>, ConfigError> {
+        let paths = self.find(key)?.map(|given| given.texts()).transpose()?;
+        Ok(paths.into_iter().flatten().map(PathBuf::from).collect())
+    }
+
+    /// The path of a file, where one is given.
+    fn file(&mut self, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
+        let path = self.find(key)?.map(|given| given.text()).transpose()?;
+        Ok(path.map(PathBuf::from))
     }
 
     fn brake(&mut self) -> Result<BrakeSettings, ConfigError> {

@@ -10,6 +10,7 @@ use crate::pipeline::enrich::internal::Internal;
 use crate::pipeline::enrich::{Enrich, Enrichment};
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Limits};
+use crate::reference::Files;
 
 /// What a test gives: the file's text, variables and `--set`.
 #[derive(Default)]
@@ -117,7 +118,15 @@ fn patience_and_memory_reach_the_kafka_side() {
 #[test]
 fn every_key_is_read_and_shown() {
     let loaded = Given {
-        file: "instance = \"a\"",
+        file: r#"
+            instance = "a"
+            networks.labels = "l.csv"
+            [reference]
+            geo = "city.mmdb"
+            asn = "asn.mmdb"
+            vendors = ["oui.csv", "mam.csv", "oui36.csv"]
+            process_categories = "c.csv"
+        "#,
         ..Given::default()
     };
     let loaded = loaded.load().unwrap();
@@ -171,6 +180,10 @@ fn values_are_read_in_their_forms() {
         max_event_bytes = 2048
         [networks]
         internal = ["198.51.100.0/24", "shared"]
+        labels = "/etc/netsieve/labels.csv"
+        [reference]
+        geo = ["a.mmdb", "b.mmdb"]
+        asn = "asn.mmdb"
         [enrich]
         disable = ["community_id"]
         community_id_seed = 7
@@ -197,6 +210,13 @@ fn values_are_read_in_their_forms() {
     let reject: Vec<_> = config.validate.reject.iter().collect();
     assert_eq!(reject, [Warning::Expired, Warning::ZeroLocalPort]);
     assert_eq!(config.validate.limits.max_event_bytes, 2048);
+    let files = Files {
+        network_labels: Some("/etc/netsieve/labels.csv".into()),
+        geo: vec!["a.mmdb".into(), "b.mmdb".into()],
+        asn: vec!["asn.mmdb".into()],
+        ..Files::default()
+    };
+    assert_eq!(config.reference, files);
     let internal = Internal::parse(["198.51.100.0/24", "shared"]);
     assert_eq!(config.enrich.internal, internal.unwrap());
     assert_eq!(config.enrich.community_id_seed, 7);
@@ -429,7 +449,7 @@ fn an_error_says_what_where_and_what_to_do() {
         [kafka]\nstatic_membership = true\ngroup_protocol = "consumer"
             kafka.group_protocol "consumer" does not go with kafka.static_membership, netsieve.toml:3: turn one of them off
         [source]\ntopic = []
-            source.topic cannot be a list, netsieve.toml:2: give a text or a list of texts
+            source.topic is an empty list, netsieve.toml:2: give at least one
         [source]\ntopic = "a b"
             source.topic cannot be "a b", netsieve.toml:2: give letters, digits, dots, underscores and hyphens, or a ^pattern
         [source]\ntopic = "^("

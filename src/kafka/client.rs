@@ -36,6 +36,14 @@ const ROOM: &str = "netsieve itself bounds what is in flight, by its bytes";
 /// committed records only wait so long, and at most 10 s more, for what was in the air.
 const TRANSACTION_TIMEOUT_MS: &str = "10000";
 
+/// How long a connection may be idle, in milliseconds, while a transactional call can be under way.
+///
+/// Adding offsets to a transaction asks the group's coordinator, and librdkafka (2.12.1) takes up a
+/// question that was lost only when the state of a connection changes, without any limit of time:
+/// after an outage of all brokers the call may wait for ever although all of them are back. While
+/// it waits nothing is sent; so the connections are closed, opened again, and it goes on.
+const IDLE_CONNECTION_MS: &str = "10000";
+
 /// Properties that are not passed through, and why.
 const RESERVED: &[(&str, &str)] = &[
     ("bootstrap.servers", BOOTSTRAP),
@@ -208,6 +216,7 @@ pub fn producer(
     if settings.guarantee == Guarantee::ExactlyOnce {
         config.set("transactional.id", transaction::id(settings, worker));
         config.set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS);
+        config.set("connections.max.idle.ms", IDLE_CONNECTION_MS);
     }
     pass_through(&mut config, &settings.producer, "producer")?;
     config.set("message.max.bytes", max_message_bytes.to_string());

@@ -28,6 +28,7 @@ use super::timestamps::Timestamps;
 use super::transaction::Transaction;
 use crate::observe::logs::{RateLimited, Suppressed};
 use crate::observe::metrics as names;
+use crate::reference::Live;
 
 /// What stops the ordinary run of a worker.
 #[derive(Debug)]
@@ -65,6 +66,8 @@ pub(super) struct Setup {
     pub(super) shutdown: Shutdown,
     /// Where all workers tell how they are.
     pub(super) status: Status,
+    /// The operator's tables.
+    pub(super) tables: Live,
 }
 
 impl Setup {

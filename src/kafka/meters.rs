@@ -10,6 +10,7 @@ use crate::observe::logs::{RateLimited, Suppressed};
 use crate::observe::metrics as names;
 use crate::pipeline::code::{Level, Reason, Warning};
 use crate::pipeline::emit::Tally;
+use crate::pipeline::enrich::Enrichment;
 
 /// So many lines of each reason go to the log in a window; the others are summed up at its end.
 const LOG_FIRST: u64 = 3;
@@ -131,6 +132,13 @@ impl Meters {
             let count = tally.warned(*warning) - before.warned(*warning);
             if count > 0 {
                 counter!(names::WARNINGS, "code" => warning.name()).increment(count);
+            }
+        }
+        for enrichment in Enrichment::ALL {
+            let count = tally.failed(*enrichment) - before.failed(*enrichment);
+            if count > 0 {
+                let name = enrichment.name();
+                counter!(names::ENRICHMENT_FAILURES, "enrichment" => name).increment(count);
             }
         }
     }

@@ -31,6 +31,7 @@ mod cluster;
 mod commit;
 mod context;
 mod delivery;
+mod inheritance;
 mod lag;
 mod limits;
 mod member;
@@ -46,7 +47,7 @@ mod worker;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use error::KafkaError;
 pub use meters::Summary;
@@ -55,8 +56,10 @@ pub use shutdown::Shutdown;
 pub use status::Status;
 
 use crate::pipeline::settings::Settings;
+use crate::reference::Live;
 use member::Setup;
 use topics::Inspection;
+use watchdog::Hang;
 use worker::Worker;
 
 /// How often the workers are looked after.
@@ -70,12 +73,13 @@ const GRACE: Duration = Duration::from_secs(3);
 ///
 /// The largest records of the topics are read from the cluster and set in `core`, whose outputs
 /// are those of `settings`, in the same order. `status` must have been made for as many workers
-/// as the settings have.
+/// as the settings have. Each message is enriched from the tables that hold when it comes.
 pub fn run(
     settings: KafkaSettings,
     mut core: Settings,
     shutdown: &Shutdown,
     status: &Status,
+    tables: &Live,
 ) -> Result<Summary, KafkaError> {
     if core.outputs.len() != settings.outputs.len() || status.workers().len() != settings.workers {
         return Err(KafkaError::Settings(
@@ -102,53 +106,84 @@ pub fn run(
             limits: inspection.limits(),
             shutdown: shutdown.clone(),
             status: status.clone(),
+            tables: tables.clone(),
         };
         match spawn(setup, core.clone()) {
-            Ok(worker) => workers.push((number, worker)),
+            Ok(worker) => workers.push(worker),
             Err(error) => {
                 shutdown.request();
-                let _ = join(workers, &settings, shutdown);
+                let _ = join(workers, &settings, shutdown, status);
                 return Err(error);
             }
         }
     }
-    join(workers, &settings, shutdown)
+    join(workers, &settings, shutdown, status)
 }
 
-type Handle = JoinHandle<Result<Summary, KafkaError>>;
+/// A worker that runs.
+struct Running {
+    number: usize,
+    thread: JoinHandle<Result<Summary, KafkaError>>,
+    hang: Hang,
+}
 
-fn spawn(setup: Setup, core: Settings) -> Result<Handle, KafkaError> {
-    let worker = setup.number;
-    let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
+impl Running {
+    /// Whether the worker has ended, or never will.
+    fn is_over(&mut self, status: &Status) -> bool {
+        let last_turn = status.workers()[self.number].last_turn();
+        self.thread.is_finished() || self.hang.is_for_good(last_turn, Instant::now())
+    }
+
+    /// The result of a worker that is over.
+    fn result(self) -> Result<Summary, KafkaError> {
+        let failed = |reason: String| KafkaError::Worker {
+            worker: self.number,
+            reason,
+        };
+        if !self.thread.is_finished() {
+            return Err(failed(Hang::reason()));
+        }
+        let joined = self.thread.join();
+        joined.unwrap_or_else(|_| Err(failed("it panicked, which is a bug".to_owned())))
+    }
+}
+
+fn spawn(setup: Setup, core: Settings) -> Result<Running, KafkaError> {
+    let number = setup.number;
+    let thread = std::thread::Builder::new().name(format!("worker-{number}"));
     let spawned = thread.spawn(move || Worker::start(setup, core)?.run());
-    spawned.map_err(|error| KafkaError::Worker {
-        worker,
-        reason: error.to_string(),
-    })
+    let hang = Hang::new(Instant::now());
+    match spawned {
+        Ok(thread) => Ok(Running {
+            number,
+            thread,
+            hang,
+        }),
+        Err(error) => Err(KafkaError::Worker {
+            worker: number,
+            reason: error.to_string(),
+        }),
+    }
 }
 
 /// Waits for the workers to end; the first that fails ends the others as well.
 fn join(
-    mut workers: Vec<(usize, Handle)>,
+    mut workers: Vec<Running>,
     settings: &KafkaSettings,
     shutdown: &Shutdown,
+    status: &Status,
 ) -> Result<Summary, KafkaError> {
     let mut summary = Summary::default();
     let mut failure = None;
     while !workers.is_empty() {
-        let ended = workers.iter().position(|(_, handle)| handle.is_finished());
-        if let Some(index) = ended {
-            let (worker, handle) = workers.swap_remove(index);
-            let result = handle.join().unwrap_or_else(|_| {
-                Err(KafkaError::Worker {
-                    worker,
-                    reason: "it panicked, which is a bug".to_owned(),
-                })
-            });
-            match result {
+        let over = workers.iter_mut().position(|of| of.is_over(status));
+        if let Some(index) = over {
+            let worker = workers.swap_remove(index);
+            let number = worker.number;
+            match worker.result() {
                 Ok(of_worker) => summary.add(of_worker),
                 Err(error) => {
-                    tracing::error!(worker, "{error}");
+                    tracing::error!(worker = number, "{error}");
                     failure.get_or_insert(error);
                     shutdown.request();
                 }

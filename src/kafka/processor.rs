@@ -1,5 +1,6 @@
 //! One consumed message through the core.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
@@ -11,6 +12,7 @@ use crate::pipeline::emit::{Emitted, Tally};
 use crate::pipeline::message::{Header, Input};
 use crate::pipeline::settings::Settings;
 use crate::pipeline::{self, Workspace};
+use crate::reference::Reader;
 
 /// What comes out of a message is handed on in portions of about this size, so that a message
 /// that repeats much does not have to be held whole.
@@ -23,6 +25,7 @@ pub(super) struct Processor {
     /// The last portion of what came of the last message, and the tally of all.
     pub(super) emitted: Emitted,
     workspace: Workspace,
+    tables: Reader,
 }
 
 /// What came of one message.
@@ -40,11 +43,12 @@ pub(super) struct Outcome {
 
 impl Processor {
     /// A processor that has seen nothing.
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: Settings, tables: Reader) -> Self {
         Self {
             settings,
             emitted: Emitted::default(),
             workspace: Workspace::default(),
+            tables,
         }
     }
 
@@ -55,6 +59,11 @@ impl Processor {
         input: &Input<'_>,
         mut hand_on: impl FnMut(&Settings, &Emitted) -> Result<bool, E>,
     ) -> Result<Outcome, E> {
+        // Between two messages: none is enriched from two generations of a table.
+        let tables = self.tables.current();
+        if !Arc::ptr_eq(tables, &self.settings.enrich.reference) {
+            self.settings.enrich.reference = Arc::clone(tables);
+        }
         let counted = |tally: &Tally| {
             (
                 tally.records,

@@ -89,9 +89,9 @@ impl fmt::Debug for ClientProperties {
 pub enum Guarantee {
     /// Nothing is lost and nothing comes twice, for readers that read committed records only:
     /// events, dead letters and offsets are one transaction.
+    #[default]
     ExactlyOnce,
     /// Nothing is lost; some of it may come again.
-    #[default]
     AtLeastOnce,
 }
 

@@ -127,6 +127,11 @@ impl WorkerStatus {
         self.lock().clone()
     }
 
+    /// When the worker's loop last came round.
+    pub(super) fn last_turn(&self) -> Instant {
+        self.lock().last_turn
+    }
+
     /// Changes the account.
     pub(super) fn update(&self, change: impl FnOnce(&mut Snapshot)) {
         change(&mut self.lock());

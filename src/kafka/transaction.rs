@@ -12,15 +12,18 @@
 use std::time::{Duration, Instant};
 
 use metrics::counter;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer;
 
+use super::client;
 use super::context::Failure;
 use super::error::KafkaError;
+use super::inheritance;
 use super::member::{Member, Trouble, Undone, list};
 use super::native::{self, NotSent, TransactionError};
-use super::offsets::Slot;
+use super::offsets::{PartitionOffset, Slot};
 use super::settings::{Guarantee, KafkaSettings};
 use super::status::State;
 use crate::observe::metrics as names;
@@ -100,7 +103,12 @@ impl Transaction {
 
 /// The transactional id of a worker.
 pub(super) fn id(settings: &KafkaSettings, worker: usize) -> String {
-    format!("{}-{}-{worker}", settings.group, settings.instance)
+    id_of(settings, &client::member_id(settings, worker))
+}
+
+/// The transactional id of the member of the group that has this client id.
+pub(super) fn id_of(settings: &KafkaSettings, client_id: &str) -> String {
+    format!("{}-{client_id}", settings.group)
 }
 
 impl Member {
@@ -160,7 +168,7 @@ impl Member {
         if commits.is_empty() || !self.tracker.slots().all(Slot::is_idle) {
             return Err(Trouble::Abort("not all that was read is done".to_owned()));
         }
-        let offsets = list(&commits);
+        let offsets = self.signed(&commits);
         let what = "adding offsets to the transaction";
         self.insist(what, |member| {
             let consumer = member.consumer.client();
@@ -182,6 +190,16 @@ impl Member {
         let seconds = since.elapsed().as_secs_f64();
         self.meters.transaction_commit_seconds.record(seconds);
         Ok(())
+    }
+
+    /// Offsets that say who commits them, to whoever takes their partitions over.
+    fn signed(&self, commits: &[PartitionOffset]) -> TopicPartitionList {
+        let signature = inheritance::signature(&self.setup.settings, self.setup.number);
+        let list = list(commits);
+        for mut element in list.elements() {
+            element.set_metadata(&signature);
+        }
+        list
     }
 
     /// Ends the transaction early when there is nothing more to read for now.

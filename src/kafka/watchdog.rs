@@ -1,4 +1,5 @@
-//! The watchdog: a worker that has something to do and gets nowhere is not ready.
+//! The watchdog: a worker that has something to do and gets nowhere is not ready, and one that
+//! hangs in a call for good ends the process.
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,50 @@ pub fn ready(worker: &Snapshot, now: Instant, stalled_after: Duration) -> Result
         ));
     }
     Ok(())
+}
+
+/// How long one call of a worker may take: longer than the brokers may be away, in any outage that
+/// is worth waiting for.
+const LONGEST_CALL: Duration = Duration::from_secs(300);
+/// A look that comes later than this tells that the whole process stood still meanwhile.
+const LONGEST_GAP: Duration = Duration::from_secs(1);
+
+/// How long a worker's loop has not come round, in time that this process was running.
+#[derive(Debug)]
+pub(super) struct Hang {
+    last_turn: Instant,
+    looked: Instant,
+    unmoved: Duration,
+}
+
+impl Hang {
+    /// A worker that has just been started.
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            last_turn: now,
+            looked: now,
+            unmoved: Duration::ZERO,
+        }
+    }
+
+    /// Looks again: whether the worker hangs in a call that does not return.
+    pub(super) fn is_for_good(&mut self, last_turn: Instant, now: Instant) -> bool {
+        let gap = now.saturating_duration_since(self.looked).min(LONGEST_GAP);
+        self.looked = now;
+        if self.last_turn == last_turn {
+            self.unmoved += gap;
+        } else {
+            self.last_turn = last_turn;
+            self.unmoved = Duration::ZERO;
+        }
+        self.unmoved > LONGEST_CALL
+    }
+
+    /// What to say of it.
+    pub(super) fn reason() -> String {
+        let seconds = LONGEST_CALL.as_secs();
+        format!("a call into librdkafka has not returned for {seconds} s")
+    }
 }
 
 /// Adds what the worker itself gives as the cause.
@@ -131,5 +176,21 @@ mod tests {
             let worker = worker(state, Some(0));
             assert!(ready(&worker, worker.last_turn, LIMIT).is_err());
         }
+    }
+
+    #[test]
+    fn a_worker_hangs_for_good_only_in_time_that_the_process_has_seen() {
+        let start = Instant::now();
+        let mut hang = Hang::new(start);
+        // The process itself was stopped for an hour.
+        let mut now = start + Duration::from_secs(3_600);
+        assert!(!hang.is_for_good(start, now));
+        for _ in 0..LONGEST_CALL.as_secs() - 1 {
+            now += LONGEST_GAP;
+            assert!(!hang.is_for_good(start, now));
+        }
+        now += LONGEST_GAP;
+        assert!(hang.is_for_good(start, now), "no turn for so long");
+        assert!(!hang.is_for_good(now, now), "it came round");
     }
 }

@@ -91,7 +91,7 @@ impl Worker {
         Ok(Self {
             brake: Brake::new(brake.window, brake.max_rejected_share),
             member: Member::join(setup.clone()).map_err(|trouble| give_up(&setup, trouble))?,
-            processor: Processor::new(core),
+            processor: Processor::new(core, setup.tables.reader()),
             braked_until: None,
             limits: setup.limits,
             retries: Retries::default(),

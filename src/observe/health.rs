@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 
 use crate::kafka::status::{PartitionStatus, Status, WorkerStatus};
+use crate::reference::{Live, TableStatus};
 
 /// The health of the process at one moment.
 #[derive(Clone, Debug, Serialize)]
@@ -13,6 +14,8 @@ pub struct Health {
     pub not_ready: Option<String>,
     /// What each worker says, in order.
     pub workers: Vec<Worker>,
+    /// What each of the operator's tables is.
+    pub tables: Vec<TableStatus>,
 }
 
 /// What a worker says of itself.
@@ -47,9 +50,11 @@ pub struct Partition {
     pub lag_records: Option<u64>,
 }
 
-impl From<&Status> for Health {
-    fn from(status: &Status) -> Self {
+impl Health {
+    /// The health of workers and tables now.
+    pub fn of(status: &Status, live: &Live) -> Self {
         Self {
+            tables: live.status(),
             not_ready: status.ready().err(),
             workers: status.workers().iter().map(Worker::from).collect(),
         }

@@ -19,7 +19,7 @@ const PATHS: &str = "\
 /metrics  metrics in Prometheus' text format
 /livez    200 while the process runs
 /readyz   200 while every worker does its work, else 503 and why not
-/status   version, instance, workers and their partitions, in JSON
+/status   version, instance, workers, their partitions, and tables, in JSON
 ";
 
 /// What is served.
@@ -164,6 +164,7 @@ mod tests {
         let pages = Pages::new("host-1".to_owned(), recorder.handle(), move || Health {
             not_ready: asked.lock().unwrap().clone(),
             workers: Vec::new(),
+            tables: Vec::new(),
         });
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
@@ -213,6 +214,7 @@ mod tests {
             assert_eq!(status["instance"], "host-1");
             assert_eq!(status["ready"], true);
             assert_eq!(status["workers"], serde_json::json!([]));
+            assert_eq!(status["tables"], serde_json::json!([]));
             let (head, body) = get("/metric");
             assert!(head.starts_with("HTTP/1.1 404"));
             assert!(body.contains("/metric;") && body.contains("/readyz"));

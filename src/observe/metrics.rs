@@ -88,6 +88,8 @@ metrics! {
         "Rejected messages and records, by their code."
     WARNINGS "netsieve_warnings_total" Counter, Count ["code"]
         "Events that carry a warning, by its code."
+    ENRICHMENT_FAILURES "netsieve_enrichment_failures_total" Counter, Count ["enrichment"]
+        "Events that an enrichment failed on, such as on a damaged row of a database."
     TRUNCATED "netsieve_dead_letters_truncated_total" Counter, Count []
         "Dead letters that were cut to what their topic takes."
     PRODUCED "netsieve_events_produced_total" Counter, Count ["topic"]
@@ -124,6 +126,12 @@ metrics! {
         "1 while the rejected share is above its limit."
     REJECTED_SHARE "netsieve_rejected_share" Gauge, Count ["worker"]
         "Rejected share of the brake's window, 0 to 1."
+    REFERENCE_RELOADS "netsieve_reference_reloads_total" Counter, Count ["table" "outcome"]
+        "Times that a table's changed file was loaded, by outcome: loaded, or failed and the table stays as it was."
+    REFERENCE_ROWS "netsieve_reference_rows" Gauge, Count ["table"]
+        "Rows of a table; of databases, nodes."
+    REFERENCE_LOADED "netsieve_reference_loaded_timestamp_seconds" Gauge, Seconds ["table"]
+        "When the table that holds was loaded, in seconds since 1970."
     WORKER_UP "netsieve_worker_up" Gauge, Count ["worker"]
         "1 while the worker runs."
     CLIENT_QUEUE_MESSAGES "netsieve_client_queue_messages" Gauge, Count ["worker" "client"]

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::code::{Level, Reason, Rejection, Warning, Warnings};
 use super::dead_letter::header_bytes;
+use super::enrich::{Enrichment, Enrichments};
 use super::message::{Header, Input};
 use super::reject::Reject;
 use super::settings::Format;
@@ -136,15 +137,12 @@ fn clear<T>(buffer: &mut Vec<T>) {
     }
 }
 
-/// The schema's name in the `netsieve.schema` header.
-pub const EVENT_SCHEMA: &str = "netsieve.v1.Event";
-
 /// The headers of the events of a message in a format: what the value is, and the trace that the
 /// message belongs to (W3C Trace Context), passed through.
 pub fn event_headers<'a>(format: Format, input: &Input<'a>) -> impl Iterator<Item = Header<'a>> {
     let own = [
         ("content-type", Some(format.content_type().as_bytes())),
-        ("netsieve.schema", Some(EVENT_SCHEMA.as_bytes())),
+        ("netsieve.schema", Some(format.schema().as_bytes())),
     ];
     let is_trace = |(name, _): &Header<'_>| {
         ["traceparent", "tracestate"]
@@ -179,6 +177,7 @@ pub struct Tally {
     rejections: [u64; Rejection::ALL.len()],
     promoted: [[u64; Warning::ALL.len()]; Level::ALL.len()],
     warnings: [u64; Warning::ALL.len()],
+    enrichment_failures: [u64; Enrichment::ALL.len()],
 }
 
 impl Default for Tally {
@@ -193,6 +192,7 @@ impl Default for Tally {
             rejections: [0; Rejection::ALL.len()],
             promoted: [[0; Warning::ALL.len()]; Level::ALL.len()],
             warnings: [0; Warning::ALL.len()],
+            enrichment_failures: [0; Enrichment::ALL.len()],
         }
     }
 }
@@ -223,6 +223,20 @@ impl Tally {
             .get(warning as usize)
             .copied()
             .unwrap_or_default()
+    }
+
+    /// How many events an enrichment failed on.
+    pub fn failed(&self, enrichment: Enrichment) -> u64 {
+        let known = Enrichment::ALL.iter().zip(&self.enrichment_failures);
+        let mut known = known.filter(|(of, _)| **of == enrichment);
+        known.next().map_or(0, |(_, count)| *count)
+    }
+
+    pub(super) fn count_failures(&mut self, failures: Enrichments) {
+        let all = Enrichment::ALL.iter().zip(&mut self.enrichment_failures);
+        for (_, count) in all.filter(|(of, _)| failures.has(**of)) {
+            *count += 1;
+        }
     }
 
     pub(super) fn count_rejection(&mut self, level: Level, reason: Reason) {

@@ -177,6 +177,24 @@ states! {
     Unknown "UNKNOWN" 12 "A spelling that is no known state."
 }
 
+impl State {
+    /// Whether the connection is on its way to its end, or has reached it.
+    pub const fn is_closing(self) -> bool {
+        match self {
+            Self::FinWait1
+            | Self::FinWait2
+            | Self::TimeWait
+            | Self::Closed
+            | Self::CloseWait
+            | Self::LastAck
+            | Self::Closing => true,
+            Self::Established | Self::SynSent | Self::SynRecv | Self::Listen | Self::Unknown => {
+                false
+            }
+        }
+    }
+}
+
 /// What a row is; the numbers are those of the event schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {

@@ -24,6 +24,9 @@ pub(super) fn push_event(
     }
     out.tally.unrouted += u64::from(out.events.len() == first_slot);
     out.tally.count_warnings(event.warnings);
+    if !event.facts.failure.is_empty() {
+        out.tally.count_failures(event.facts.failure);
+    }
     Ok(())
 }
 

@@ -80,19 +80,43 @@ pub enum Format {
     Protobuf,
     /// Native JSON.
     Json,
+    /// Elastic Common Schema.
+    Ecs,
+    /// Open Cybersecurity Schema Framework, class Network Activity.
+    Ocsf,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: &[Self] = &[Self::Protobuf, Self::Json];
+    pub const ALL: &[Self] = &[Self::Protobuf, Self::Json, Self::Ecs, Self::Ocsf];
     /// How many formats there are.
     pub const COUNT: usize = Self::ALL.len();
+
+    /// The name in the configuration and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Protobuf => "protobuf",
+            Self::Json => "json",
+            Self::Ecs => "ecs",
+            Self::Ocsf => "ocsf",
+        }
+    }
 
     /// The media type, for the `content-type` header.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Protobuf => "application/x-protobuf",
-            Self::Json => "application/json",
+            Self::Json | Self::Ecs | Self::Ocsf => "application/json",
+        }
+    }
+
+    /// The schema of the values and its version, for the `netsieve.schema` header. A version of
+    /// another's schema is named since it changes without this program's doing.
+    pub const fn schema(self) -> &'static str {
+        match self {
+            Self::Protobuf | Self::Json => "netsieve.v1.Event",
+            Self::Ecs => "ecs/9.4.0",
+            Self::Ocsf => "ocsf/1.8.0/network_activity",
         }
     }
 }

@@ -210,6 +210,16 @@ pub(super) fn push_nonzero(out: &mut Vec<u8>, number: u32, value: u64) {
     }
 }
 
+/// Appends a field with a double, unless it is 0, which is what an absent one means.
+#[inline]
+pub(super) fn push_double(out: &mut Vec<u8>, number: u32, value: f64) {
+    const FIXED64: u32 = 1;
+    if value != 0.0 {
+        push_varint(out, (number << 3 | FIXED64).into());
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
 /// Appends a field of bytes or text.
 #[inline]
 pub(super) fn push_bytes(out: &mut Vec<u8>, number: u32, value: &[u8]) {

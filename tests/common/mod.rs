@@ -1,6 +1,7 @@
 //! What the black-box tests of the core share.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod formats;
 pub(crate) mod schema;
 
 use netsieve::pipeline::code::Warnings;

@@ -56,6 +56,7 @@ fn member(field: &FieldDescriptor, value: &Field) -> Value {
         (Field::U32(number), _) => (*number).into(),
         (Field::I32(number), _) => (*number).into(),
         (Field::I64(number), _) => (*number).into(),
+        (Field::F64(number), _) => (*number).into(),
         (Field::EnumNumber(number), Kind::Enum(kind)) => {
             let value = kind.get_value(*number).expect("a number of the schema");
             let prefix = kind.default_value().name().replace("UNSPECIFIED", "");

@@ -79,6 +79,24 @@ fn a_static_member_goes_on_after_a_kill() {
     stage.check(Promise::ExactlyOnce);
 }
 
+#[test]
+#[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
+fn who_takes_over_ends_what_the_dead_left_open() {
+    let mut stage = Stage::new("takeover");
+    stage.feed(MESSAGES);
+    let config = stage.config("exactly_once");
+    let dead = Process::start(&config, "dead", &["commit.max_records=20"]);
+    stage.wait_for(100);
+    let heir = Process::start(&config, "heir", &["commit.max_records=20"]);
+    heir.wait_for_line("partition assigned");
+    dead.kill();
+    stage.wait_for_all();
+    let line = format!(r#""id":"{}-dead-0""#, stage.name);
+    assert!(heir.wait_for_line("left open").contains(&line));
+    heir.stop();
+    stage.check(Promise::ExactlyOnce);
+}
+
 /// Kills the processor in the midst of the load and starts it again, so many times.
 fn kill_and_restart(stage: &Stage, delivery: &str, settings: &[&str], kills: usize) {
     // Small transactions, so that the load takes a while.

@@ -36,6 +36,8 @@ impl Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_netsieve"));
         command.env_clear().args(["run", "--bootstrap", bootstrap]);
         command.args(["--set", &format!("http.listen={http}")]);
+        // The embedded broker shows what a transaction has aborted.
+        command.args(["--set", "delivery=at_least_once"]);
         for setting in settings {
             command.args(["--set", setting]);
         }

@@ -1,6 +1,6 @@
 //! An embedded cluster, something to feed it with, and something to read it with.
 
-#![allow(unreachable_pub)] // a module of the tests
+#![allow(unreachable_pub, dead_code)] // a module of several tests, each of which uses a part
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use netsieve::kafka::{self, KafkaError, KafkaSettings, Shutdown, Status, Summary
 use netsieve::pipeline::code::Warnings;
 use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
+use netsieve::reference::Live;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
@@ -81,6 +82,11 @@ pub struct Processor {
 
 impl Processor {
     pub fn start(settings: KafkaSettings) -> Self {
+        Self::start_with_tables(settings, Live::default())
+    }
+
+    /// A processor that enriches from those tables.
+    pub fn start_with_tables(settings: KafkaSettings, tables: Live) -> Self {
         // Shows what went on when a test fails: RUST_LOG=debug.
         let logs = tracing_subscriber::fmt().with_test_writer();
         let filter = tracing_subscriber::EnvFilter::from_default_env();
@@ -88,7 +94,7 @@ impl Processor {
         let status = Status::new(settings.workers, settings.watchdog_stalled_after);
         let shutdown = Shutdown::default();
         let (of_run, told) = (shutdown.clone(), status.clone());
-        let run = std::thread::spawn(move || kafka::run(settings, core(), &of_run, &told));
+        let run = std::thread::spawn(move || kafka::run(settings, core(), &of_run, &told, &tables));
         Self {
             status,
             shutdown,

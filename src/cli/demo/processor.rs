@@ -3,18 +3,20 @@
 use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 
-use crate::cli::CliError;
 use crate::cli::background::Background;
+use crate::cli::{CliError, tables};
 use crate::config::Config;
 use crate::kafka::{self, KafkaError, Shutdown, Status, Summary};
 use crate::observe::health::Health;
 use crate::observe::http::{self, Pages};
 use crate::observe::metrics;
+use crate::reference::Watcher;
 
 /// A processor at work in this process.
 pub(super) struct Processor {
     worker: JoinHandle<Result<Summary, KafkaError>>,
     background: Background,
+    _watcher: Watcher,
     shutdown: Shutdown,
     status: Status,
     /// Where its pages are.
@@ -28,8 +30,10 @@ impl Processor {
         let recorder = metrics::install().map_err(CliError::failure)?;
         let status = Status::new(config.workers, config.stalled_after);
         let shutdown = Shutdown::default();
-        let asked = status.clone();
-        let pages = Pages::new("demo".to_owned(), recorder, move || Health::from(&asked));
+        let (tables, watcher) = tables::keep_up_to_date(tables::load(config)?)?;
+        let (asked, shown) = (status.clone(), tables.clone());
+        let health = move || Health::of(&asked, &shown);
+        let pages = Pages::new("demo".to_owned(), recorder, health);
         let background = Background::start(Some(listener), pages, shutdown.clone())?;
         let (settings, core) = (
             config.kafka_settings("demo".to_owned()),
@@ -38,7 +42,7 @@ impl Processor {
         let (asked, told) = (shutdown.clone(), status.clone());
         let thread = std::thread::Builder::new().name("processor".to_owned());
         let worker = thread
-            .spawn(move || kafka::run(settings, core, &asked, &told))
+            .spawn(move || kafka::run(settings, core, &asked, &told, &tables))
             .map_err(|error| {
                 CliError::failure(format!(
                     "cannot start a thread ({error}), this process: see its limits"
@@ -47,6 +51,7 @@ impl Processor {
         Ok(Self {
             worker,
             background,
+            _watcher: watcher,
             shutdown,
             status,
             address,

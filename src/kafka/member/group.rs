@@ -8,9 +8,10 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 
 use super::{Member, REVOKE_WAIT, STEP, Trouble, list, now_ms};
-use crate::kafka::assignment;
+use crate::kafka::assignment::{self, Starts};
 use crate::kafka::context::Rebalance;
 use crate::kafka::error::KafkaError;
+use crate::kafka::inheritance;
 use crate::kafka::lag;
 use crate::kafka::offsets::Slot;
 use crate::kafka::status::State;
@@ -64,16 +65,17 @@ impl Member {
         let starts = match assignment::starts(&self.consumer, partitions, self.policy, give_up) {
             Ok(starts) => starts,
             // The answer to the group must be given; nothing will be read of it any more.
-            Err(_) if shutdown.is_requested() => Vec::new(),
+            Err(_) if shutdown.is_requested() => Starts::none(),
             Err(error) => return Err(error.into()),
         };
-        let assigned = if starts.is_empty() {
+        let Starts { offsets, committed } = starts;
+        let assigned = if offsets.is_empty() {
             self.consumer.incremental_assign(partitions)
         } else {
-            self.consumer.incremental_assign(&list(&starts))
+            self.consumer.incremental_assign(&list(&offsets))
         };
         assigned.map_err(|error| KafkaError::client("taking over partitions", error))?;
-        for start in &starts {
+        for start in &offsets {
             self.tracker
                 .assign(&start.topic, start.partition, start.offset);
             self.lag.add_partition(start);
@@ -83,6 +85,11 @@ impl Member {
                 offset = start.offset,
                 "partition assigned"
             );
+        }
+        if self.is_transactional() {
+            let (settings, worker) = (&self.setup.settings, self.setup.number);
+            let owners = inheritance::former_owners(&committed, settings, worker);
+            inheritance::settle(settings, worker, owners);
         }
         // librdkafka remembers of a partition that it was paused when it was given away.
         if self.paused {

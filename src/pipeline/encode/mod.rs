@@ -3,7 +3,10 @@
 //! What all events of a message share (its metadata, its coordinates) is encoded once per
 //! message and copied into each event.
 
+mod ecs;
 mod json;
+mod members;
+mod ocsf;
 mod protobuf;
 mod text;
 
@@ -96,13 +99,18 @@ impl<'a> Event<'a> {
 pub struct Encoders {
     protobuf: Prepared,
     json: Prepared,
+    ecs: Prepared,
+    ocsf: Prepared,
 }
 
 /// The shared parts of a message in one format, once they are `ready`.
 #[derive(Debug, Default)]
 struct Prepared {
     ready: bool,
+    /// What the message's metadata say.
     metadata: Vec<u8>,
+    /// Where the message was read, and in formats of others what of the metadata has no field of
+    /// its own there.
     ingest: Vec<u8>,
 }
 
@@ -111,6 +119,8 @@ impl Encoders {
     pub fn begin_message(&mut self) {
         self.protobuf.ready = false;
         self.json.ready = false;
+        self.ecs.ready = false;
+        self.ocsf.ready = false;
     }
 
     /// Appends one event in the format.
@@ -129,6 +139,14 @@ impl Encoders {
             Format::Json => {
                 self.json.make_ready(facts, json::prepare);
                 json::push_event(out, event, facts, &self.json);
+            }
+            Format::Ecs => {
+                self.ecs.make_ready(facts, ecs::prepare);
+                ecs::push_event(out, event, facts, &self.ecs);
+            }
+            Format::Ocsf => {
+                self.ocsf.make_ready(facts, ocsf::prepare);
+                ocsf::push_event(out, event, facts, &self.ocsf);
             }
         }
     }

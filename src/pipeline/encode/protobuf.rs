@@ -4,11 +4,13 @@
 use super::text::{push_ip, push_mac, push_uuid};
 use super::{Event, MessageFacts, Prepared};
 use crate::pipeline::enrich::direction::Direction;
+use crate::pipeline::enrich::lookup::{Geo, NetworkLabel};
 use crate::pipeline::enrich::{EndFacts, Facts, Process};
 use crate::pipeline::message::{Encoding, Time};
 use crate::pipeline::record::{Endpoint, Row};
 use crate::pipeline::wire::{
-    bytes_tag, push_bytes, push_nested, push_nonzero, push_text, push_uint, push_varint,
+    bytes_tag, push_bytes, push_double, push_nested, push_nonzero, push_text, push_uint,
+    push_varint,
 };
 
 /// Field numbers of `netsieve.v1.Event`.
@@ -224,6 +226,49 @@ fn push_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint<'_>, facts: &EndFacts<'_
         push_nested(out, 8, |out| push_ip(out, ip.into()));
     }
     push_text(out, 9, facts.service.unwrap_or_default());
+    push_text(out, 10, facts.mac_vendor.unwrap_or_default());
+    if let Some(label) = facts.network {
+        push_nested(out, 11, |out| push_label(out, label));
+    }
+    if let Some(geo) = facts.geo {
+        push_nested(out, 12, |out| push_geo(out, geo));
+    }
+    if let Some(system) = facts.autonomous_system {
+        push_nested(out, 13, |out| {
+            if let Some(number) = system.number {
+                push_uint(out, 1, number.into());
+            }
+            push_text(out, 2, system.organization.unwrap_or_default());
+        });
+    }
+}
+
+fn push_label(out: &mut Vec<u8>, label: &NetworkLabel<'_>) {
+    push_text(out, 1, label.prefix);
+    push_text(out, 2, label.name);
+    push_text(out, 3, label.role.unwrap_or_default());
+    push_text(out, 4, label.site.unwrap_or_default());
+    push_text(out, 5, label.tenant.unwrap_or_default());
+}
+
+fn push_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {
+    push_text(out, 1, geo.continent_code.unwrap_or_default());
+    push_text(out, 2, geo.country_iso_code.unwrap_or_default());
+    push_text(out, 3, geo.country_name.unwrap_or_default());
+    push_text(out, 4, geo.region_iso_code.unwrap_or_default());
+    push_text(out, 5, geo.region_name.unwrap_or_default());
+    push_text(out, 6, geo.city_name.unwrap_or_default());
+    push_text(out, 7, geo.postal_code.unwrap_or_default());
+    push_text(out, 8, geo.time_zone.unwrap_or_default());
+    if let Some((latitude, longitude)) = geo.location {
+        push_nested(out, 9, |out| {
+            push_double(out, 1, latitude);
+            push_double(out, 2, longitude);
+        });
+    }
+    if let Some(radius) = geo.accuracy_radius_km {
+        push_uint(out, 10, radius.into());
+    }
 }
 
 /// The names of what ran, packed: as their numbers, one byte each.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::prefix::{InvalidPrefix, Prefix};
 use super::scope::{self, Scope};
 
 /// The internal networks: scopes by name, and prefixes.
@@ -46,15 +47,18 @@ impl Internal {
             ranges: Vec::new(),
         };
         for entry in entries {
-            match Scope::from_name(entry) {
-                Some(scope) => internal.scopes |= bit(scope),
-                None => internal
-                    .ranges
-                    .push(range(entry).map_err(|problem| InvalidNetwork {
-                        entry: entry.to_owned(),
-                        problem,
-                    })?),
+            if let Some(scope) = Scope::from_name(entry) {
+                internal.scopes |= bit(scope);
+                continue;
             }
+            let prefix = Prefix::parse(entry).map_err(|problem| InvalidNetwork {
+                entry: entry.to_owned(),
+                problem: match problem {
+                    InvalidPrefix::NoAddress => "is neither a prefix nor the name of a scope",
+                    problem => problem.name(),
+                },
+            })?;
+            internal.ranges.push(prefix.bounds());
         }
         internal.merge();
         Ok(internal)
@@ -103,36 +107,6 @@ pub(super) const fn mapped(ip: IpAddr) -> u128 {
         IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
         IpAddr::V6(ip) => ip.to_bits(),
     }
-}
-
-/// First and last address of a CIDR, or of an address alone.
-fn range(entry: &str) -> Result<(u128, u128), &'static str> {
-    let (ip, length) = match entry.split_once('/') {
-        Some((ip, length)) => (ip, Some(length)),
-        None => (entry, None),
-    };
-    let ip: IpAddr = ip
-        .parse()
-        .map_err(|_| "is neither a prefix nor the name of a scope")?;
-    let bits: u32 = if ip.is_ipv4() { 32 } else { 128 };
-    let length = match length {
-        None => bits,
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            digits.parse().map_err(|_| "has no prefix length")?
-        }
-        Some(_) => return Err("has no prefix length"),
-    };
-    let host_bits = bits
-        .checked_sub(length)
-        .ok_or("has a prefix longer than the address")?;
-    let host = 1_u128
-        .checked_shl(host_bits)
-        .map_or(u128::MAX, |size| size - 1);
-    let first = mapped(ip);
-    if first & host != 0 {
-        return Err("has bits set after its prefix");
-    }
-    Ok((first, first | host))
 }
 
 #[cfg(test)]

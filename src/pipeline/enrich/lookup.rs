@@ -41,6 +41,14 @@ pub struct Geo<'a> {
     pub accuracy_radius_km: Option<u16>,
 }
 
+impl Geo<'_> {
+    /// The location, where it is one: formats of text have no word for what is no number.
+    pub fn finite_location(&self) -> Option<(f64, f64)> {
+        self.location
+            .filter(|(latitude, longitude)| latitude.is_finite() && longitude.is_finite())
+    }
+}
+
 /// Whose network an address is part of, as a MaxMind DB says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AutonomousSystem<'a> {

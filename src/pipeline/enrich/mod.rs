@@ -39,18 +39,25 @@ pub mod community_id;
 pub mod direction;
 mod index;
 pub mod internal;
+pub mod labels;
 pub mod listener;
 pub mod lookup;
+pub mod maxmind;
 mod peers;
+pub mod prefix;
 pub mod process;
+mod ranges;
+pub mod reference;
 #[cfg(test)]
 mod rows;
 pub mod scope;
 pub mod service;
 #[cfg(test)]
 mod tests;
+pub mod vendors;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
@@ -64,6 +71,7 @@ use listener::Listener;
 use lookup::{AutonomousSystem, Geo, NetworkLabel};
 use peers::Peers;
 use process::Category;
+use reference::{Asked, Kept, Reference};
 use scope::Scope;
 
 named! {
@@ -77,6 +85,10 @@ named! {
     Listener "listener" 6 "Exposure, families and peers of a listener."
     PeerProcess "peer_process" 7 "Process at the other end of a connection within the host."
     PidInference "pid_inference" 8 "Process of a row without one, by the listener that it came in by."
+    NetworkLabel "network_label" 9 "The operator's names for the networks of both ends."
+    Geo "geo" 10 "Where globally reachable addresses are."
+    As "as" 11 "Whose networks globally reachable addresses are part of."
+    MacVendor "mac_vendor" 12 "Makers of the interfaces by their MAC addresses."
 }
 
 /// A set of enrichments, listed in their fixed order.
@@ -112,6 +124,18 @@ impl Enrichments {
         self.0 & (1 << enrichment as u16) != 0
     }
 
+    /// Those of either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that are not in the other set.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -138,6 +162,8 @@ pub struct Enrich {
     pub internal: Internal,
     /// Seed of the Community ID; monitors that are to agree need the same.
     pub community_id_seed: u16,
+    /// The operator's tables; a message is enriched from one generation of each.
+    pub reference: Arc<Reference>,
 }
 
 impl Default for Enrich {
@@ -146,6 +172,7 @@ impl Default for Enrich {
             enabled: Enrichments::ALL,
             internal: Internal::default(),
             community_id_seed: 0,
+            reference: Arc::default(),
         }
     }
 }
@@ -216,23 +243,31 @@ impl Process<'_> {
     }
 }
 
-/// Indexes over the records of a message; one per worker, reused.
+/// Indexes over the records of a message, and what was read of the operator's databases; one per
+/// worker, reused.
 #[derive(Debug, Default)]
 pub struct Tables {
     listeners: Listeners,
     peers: Peers,
+    kept: Kept,
 }
 
 /// Finds out about every record of a message, in their order.
 pub fn message<'a>(
     records: &[Record<'a>],
-    settings: &Enrich,
+    settings: &'a Enrich,
     tables: &mut Tables,
     arena: &'a Bump,
 ) -> ArenaVec<'a, Facts<'a>> {
     let enabled = settings.enabled;
     let mut facts = ArenaVec::with_capacity_in(records.len(), arena);
     facts.extend(records.iter().map(|record| of_row(record, settings, arena)));
+    if let Some(asked) = Asked::of(settings) {
+        tables.kept.is_of(&settings.reference);
+        for (record, facts) in records.iter().zip(&mut facts) {
+            asked.look_up(record, facts, &mut tables.kept, arena);
+        }
+    }
     let needs_index = [
         Enrichment::Direction,
         Enrichment::Listener,
@@ -300,7 +335,12 @@ fn of_row<'a>(record: &Record<'a>, settings: &Enrich, arena: &'a Bump) -> Facts<
         .filter(|_| enabled.has(Enrichment::Process))
     {
         facts.process.executable = process::executable(name, arena);
-        facts.process.category = facts.process.executable.and_then(process::category);
+        let own = settings.reference.categories.as_deref();
+        let category = |executable| match own {
+            Some(own) => own.get(executable),
+            None => process::category(executable),
+        };
+        facts.process.category = facts.process.executable.and_then(category);
         facts.success.add(Enrichment::Process);
     }
     if enabled.has(Enrichment::CommunityId) {

@@ -28,7 +28,35 @@ static CATEGORIES: LazyLock<HashMap<&'static str, Category, BuildHasherDefault<N
             .collect()
     });
 
-/// The category of an executable.
+/// The operator's categories over the built-in ones.
+#[derive(Debug)]
+pub struct Categories(HashMap<Box<str>, Category, BuildHasherDefault<NameHasher>>);
+
+impl Categories {
+    /// The built-in ones with those changes, each a program's lower-case base name and its
+    /// category; without one, it has none any more. Of several changes the last holds.
+    pub fn over_built_in<'c>(
+        changes: impl IntoIterator<Item = (&'c str, Option<Category>)>,
+    ) -> Self {
+        let built_in = CATEGORIES.iter();
+        let built_in = built_in.map(|(name, category)| (Box::from(*name), *category));
+        let mut all: HashMap<_, _, _> = built_in.collect();
+        for (name, category) in changes {
+            match category {
+                Some(category) => all.insert(Box::from(name), category),
+                None => all.remove(name),
+            };
+        }
+        Self(all)
+    }
+
+    /// The category of an executable.
+    pub(super) fn get(&self, executable: &str) -> Option<Category> {
+        self.0.get(executable).copied()
+    }
+}
+
+/// The built-in category of an executable.
 pub(super) fn category(executable: &str) -> Option<Category> {
     CATEGORIES.get(executable).copied()
 }
@@ -47,6 +75,38 @@ pub(super) fn executable<'a>(name: &'a str, arena: &'a Bump) -> Option<&'a str> 
     let base = base.strip_suffix(DELETED).unwrap_or(base);
     let base = base.strip_suffix(':').unwrap_or(base).trim_ascii();
     (!base.is_empty()).then(|| lower_case(base, arena))
+}
+
+/// What a process name turns out to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::pipeline) struct Spelling<'a> {
+    /// The program's full path.
+    pub(in crate::pipeline) path: Option<&'a str>,
+    /// Whether arguments follow the program, so that it is a command line.
+    pub(in crate::pipeline) has_arguments: bool,
+    /// Whether it is a title that the process gave itself, as `nginx: worker process`.
+    pub(in crate::pipeline) is_title: bool,
+}
+
+/// Tells a bare name from a path, a command line and a title.
+pub(in crate::pipeline) fn spelling(name: &str) -> Spelling<'_> {
+    let name = name.trim_ascii();
+    if name.starts_with('[') && name.ends_with(']') {
+        return Spelling::default();
+    }
+    let path = program(name);
+    let quotes = if name.starts_with(['"', '\'']) { 2 } else { 0 };
+    let rest = name.get(path.len() + quotes..).unwrap_or_default();
+    let has_arguments = !matches!(rest.trim_ascii(), "" | "(deleted)");
+    let path = path.strip_suffix(DELETED).unwrap_or(path).trim_ascii();
+    let is_title = path.ends_with(':');
+    let is_full = path.starts_with(['/', '\\'])
+        || matches!(path.as_bytes(), [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic());
+    Spelling {
+        path: (is_full && !is_title).then_some(path),
+        has_arguments: has_arguments && !is_title,
+        is_title: has_arguments && is_title,
+    }
 }
 
 /// What Linux puts after the path of a program whose file is gone.
@@ -120,8 +180,8 @@ fn lower_case<'a>(text: &'a str, arena: &'a Bump) -> &'a str {
     lower.into_bump_str()
 }
 
-/// A cheap hash of a short name. What is in the table is the program's own choice, so nobody can
-/// make its entries collide.
+/// A cheap hash of a short name. What is in the table is the program's own choice or the
+/// operator's, so nobody else can make its entries collide.
 #[derive(Default)]
 struct NameHasher(u64);
 
@@ -145,6 +205,62 @@ impl Hasher for NameHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_paths_command_lines_and_titles() {
+        let of = |path, has_arguments, is_title| Spelling {
+            path,
+            has_arguments,
+            is_title,
+        };
+        for (name, expected) in [
+            ("program.exe", of(None, false, false)),
+            ("svchost.exe -k netsvcs", of(None, true, false)),
+            (
+                r"C:\Windows\System32\svchost.exe -k DcomLaunch",
+                of(Some(r"C:\Windows\System32\svchost.exe"), true, false),
+            ),
+            (
+                r#""C:\Program Files\A B\x.exe" -k "y z""#,
+                of(Some(r"C:\Program Files\A B\x.exe"), true, false),
+            ),
+            (
+                r#""C:\Program Files\A B\x.exe""#,
+                of(Some(r"C:\Program Files\A B\x.exe"), false, false),
+            ),
+            (r#""C:\no end"#, of(Some(r"C:\no end"), false, false)),
+            (
+                r"\SystemRoot\System32\smss.exe",
+                of(Some(r"\SystemRoot\System32\smss.exe"), false, false),
+            ),
+            ("/usr/sbin/sshd -D", of(Some("/usr/sbin/sshd"), true, false)),
+            (
+                "/usr/bin/foo (deleted)",
+                of(Some("/usr/bin/foo"), false, false),
+            ),
+            (
+                r"C:\a\b.exe (deleted)",
+                of(Some(r"C:\a\b.exe"), false, false),
+            ),
+            ("./foo -x", of(None, true, false)),
+            ("nginx: worker process", of(None, false, true)),
+            ("/usr/sbin/nginx: master process", of(None, false, true)),
+            ("nginx:", of(None, false, false)),
+            ("[kworker/0:1 x]", of(None, false, false)),
+            (
+                "/Applications/Some App.app/Contents/MacOS/Some App",
+                of(
+                    Some("/Applications/Some App.app/Contents/MacOS/Some App"),
+                    false,
+                    false,
+                ),
+            ),
+            (" \"", of(None, false, false)),
+            ("", of(None, false, false)),
+        ] {
+            assert_eq!(spelling(name), expected, "{name}");
+        }
+    }
 
     #[test]
     fn executables_of_every_system() {
@@ -239,6 +355,21 @@ mod tests {
             assert_eq!(name.trim(), *name);
         }
         assert_eq!(names.len(), CATEGORIES.len());
+    }
+
+    #[test]
+    fn the_operators_categories_go_over_the_built_in_ones() {
+        let own = Categories::over_built_in([
+            ("agent.exe", Some(Category::Security)),
+            ("sshd", Some(Category::Infrastructure)),
+            ("nginx", None),
+            ("never", None),
+        ]);
+        assert_eq!(own.get("agent.exe"), Some(Category::Security));
+        assert_eq!(own.get("sshd"), Some(Category::Infrastructure));
+        assert_eq!(own.get("nginx"), None);
+        assert_eq!(own.get("chrome.exe"), Some(Category::Browser));
+        assert_eq!(own.get("never"), None);
     }
 
     #[test]

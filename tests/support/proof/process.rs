@@ -94,6 +94,19 @@ impl Process {
         std::fs::read_to_string(log_path(&self.folder)).unwrap_or_default()
     }
 
+    /// Waits for a line of the log with that text in it.
+    pub(crate) fn wait_for_line(&self, text: &str) -> String {
+        let since = Instant::now();
+        loop {
+            let log = self.log();
+            if let Some(line) = log.lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            assert!(since.elapsed() < PATIENCE, "no line with {text:?}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
