@@ -186,6 +186,23 @@ fn sizes_are_broken_only_when_that_is_asked() {
 }
 
 #[test]
+fn only_messages_that_are_said_to_be_empty_are_so() {
+    let messages = load(Options {
+        messages: Some(3_000),
+        min_records: 0,
+        max_records: 0,
+        bad: 0.5,
+        encodings: Encodings::Protobuf,
+        ..Options::default()
+    });
+    let empty = Rejection::EmptyMessage.name();
+    for message in messages {
+        let is_said = message.expected.outcome == MessageOutcome::Reject(empty.to_owned());
+        assert_eq!(message.value.is_empty(), is_said, "{message:?}");
+    }
+}
+
+#[test]
 fn commands_are_long_only_when_that_is_asked() {
     let longest = |long_commands| {
         let messages = load(Options {

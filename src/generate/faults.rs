@@ -85,7 +85,13 @@ impl MessageFault {
     pub(super) fn spoil(self, draft: &mut Draft, rng: &mut Rng) {
         let blank = |rng: &mut Rng| (*rng.pick(&["", " ", " \t"])).to_owned();
         match self {
-            Self::MissingMetadata => draft.metadata = None,
+            Self::MissingMetadata => {
+                draft.metadata = None;
+                // Without a record either, a protobuf message would have no bytes at all.
+                if draft.entries.is_empty() {
+                    draft.entries.push(Entry::default());
+                }
+            }
             Self::BatchTooLarge => draft.entries = vec![Entry::default(); 100_001],
             _ => {}
         }

@@ -44,6 +44,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "group-coordinator",
         about: "kill -9 of the group coordinator, and a restart, 3 times",
+        // The rolling restart takes it down as well.
+        short: false,
         deliveries: BOTH,
         run: |plan| lose_one(plan, |stage| ctl(&["coordinator-of", "group", &stage.name])),
         ..USUAL

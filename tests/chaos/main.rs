@@ -6,6 +6,8 @@
 //! ./with-kafka cargo test --test chaos -- --list
 //! ```
 //!
+//! It runs the netsieve that is built with it, or the one that `$NETSIEVE_BIN` names.
+//!
 //! Each scenario has topics and a group of its own. It sends a load, does its mischief to
 //! processes of `netsieve run` or to the brokers, waits until the group has committed the whole
 //! load, and has all outputs and dead letters judged by the checker of `tests/support/proof`,
@@ -232,6 +234,9 @@ fn run_one(scenario: &'static Scenario, plan: Plan) -> Row {
     let thread = std::thread::Builder::new().name(plan.name.clone());
     let told = thread.spawn(move || (scenario.run)(&plan)).unwrap().join();
     let told: Result<Told, String> = told.map_err(|payload| {
+        if scenario.alone {
+            proof::cluster::restore();
+        }
         let text = payload.downcast_ref::<String>().cloned();
         let text = text.or_else(|| {
             payload

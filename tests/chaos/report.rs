@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::plan::{Delivery, Scenario, Told};
 use crate::proof::checker::Kind;
-use crate::proof::cluster;
+use crate::proof::{cluster, process};
 
 /// What became of one scenario.
 pub(crate) struct Row {
@@ -27,27 +27,26 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, delivery) = (self.scenario.name, self.delivery.name());
         let seconds = self.took.as_secs();
-        match &self.told {
-            Err(why) => write!(f, "{name} {delivery}: FAILED after {seconds} s: {why}"),
-            Ok(told) if told.verdict.is_clean() => {
-                let (due, note) = (told.due, &told.note);
-                write!(
-                    f,
-                    "{name} {delivery}: passed after {seconds} s, {due} due, {note}"
-                )?;
-                if let Some(recovery) = &told.recovery {
-                    write!(f, ", {recovery:.1?} s")?;
-                }
-                Ok(())
-            }
-            Ok(told) => {
-                let (due, note, verdict) = (told.due, &told.note, &told.verdict);
-                write!(
-                    f,
-                    "{name} {delivery}: FAILED, {note}, of {due} due {verdict}"
-                )
-            }
+        let told = match &self.told {
+            Err(why) => return write!(f, "{name} {delivery}: FAILED after {seconds} s: {why}"),
+            Ok(told) => told,
+        };
+        let (due, note, verdict) = (told.due, &told.note, &told.verdict);
+        if verdict.is_clean() {
+            write!(
+                f,
+                "{name} {delivery}: passed after {seconds} s, {due} due, {note}"
+            )?;
+        } else {
+            write!(
+                f,
+                "{name} {delivery}: FAILED, {note}, of {due} due {verdict}"
+            )?;
         }
+        if let Some(recovery) = &told.recovery {
+            write!(f, ", {recovery:.1?} s")?;
+        }
+        Ok(())
     }
 }
 
@@ -123,22 +122,29 @@ fn circumstances() -> String {
     let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
     let brokers = cluster::variable("BROKERS").unwrap_or_default();
     let day = jiff::Timestamp::now().strftime("%Y-%m-%d");
-    let commit = Command::new("git")
-        .args(["rev-parse", "--short", "HEAD"])
-        .output();
-    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    let commit = commit.unwrap_or_default();
-    let build = if cfg!(debug_assertions) {
-        "debug"
-    } else {
-        "release"
-    };
     format!(
-        "netsieve {} ({commit}, {build} build) with librdkafka {librdkafka}, Apache Kafka {}, {brokers} broker(s), {} cores, {day}",
-        env!("CARGO_PKG_VERSION"),
+        "{} with librdkafka {librdkafka}, Apache Kafka {}, brokers: {brokers}, cores: {}, {day}",
+        netsieve().unwrap_or_default(),
         kafka_version().unwrap_or_default(),
         std::thread::available_parallelism().map_or(0, usize::from),
     )
+}
+
+/// What was put to the proof: its version, the commit at hand, and how it was built.
+fn netsieve() -> Option<String> {
+    let said = |command: &mut Command| {
+        let output = command.output().ok()?;
+        Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+    };
+    let program = process::program();
+    let version = said(Command::new(&program).arg("--version"))?;
+    let commit = said(Command::new("git").args(["rev-parse", "--short", "HEAD"]))?;
+    let build = program
+        .parent()?
+        .file_name()?
+        .to_string_lossy()
+        .into_owned();
+    Some(format!("{version} ({commit}, {build})"))
 }
 
 /// By the name of a jar.

@@ -25,6 +25,20 @@ pub(crate) fn ctl(arguments: &[&str]) -> String {
     run(Command::new(program).args(arguments))
 }
 
+/// Brings back every broker that is down or frozen.
+pub(crate) fn restore() {
+    for line in ctl(&["status"]).lines() {
+        let mut words = line.split('\t');
+        let (node, state) = (words.next().unwrap_or_default(), words.nth(1));
+        match state {
+            Some("down") => ctl(&["start", node]),
+            Some("frozen") => ctl(&["cont", node]),
+            _ => continue,
+        };
+    }
+    ctl(&["wait"]);
+}
+
 /// Runs one of Kafka's own tools.
 pub(crate) fn tool(name: &str, arguments: &[&str]) -> String {
     run(Command::new(name).args(arguments))

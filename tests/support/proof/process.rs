@@ -49,7 +49,7 @@ impl Process {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("netsieve.toml");
         std::fs::write(&path, config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_netsieve"));
+        let mut command = Command::new(program());
         command.env_clear().envs(environment.iter().copied());
         command.arg("run").arg("--config").arg(path);
         command.args(["--set", &format!("instance={instance}")]);
@@ -162,6 +162,12 @@ impl Process {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     }
+}
+
+/// The program that is put to the proof: `$NETSIEVE_BIN`, or else the one built with this.
+pub(crate) fn program() -> PathBuf {
+    let given = std::env::var_os("NETSIEVE_BIN").map(PathBuf::from);
+    given.unwrap_or_else(|| env!("CARGO_BIN_EXE_netsieve").into())
 }
 
 fn log_path(folder: &TempDir) -> PathBuf {

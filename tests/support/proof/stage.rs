@@ -138,21 +138,36 @@ listen = "off"
     pub(crate) fn feed(&mut self, messages: usize) {
         let mut left = messages;
         while left > 0 {
-            let portion = left.min(PORTION);
-            for message in self.load.by_ref().take(portion) {
-                self.feed.send(&message, Self::turn(self.sent));
-                self.sent += 1;
-            }
-            let sent = self.feed.take_sent();
-            self.enter(&sent);
-            left -= portion;
+            let portion = self.prepare(left.min(PORTION));
+            left -= portion.len();
+            self.send(&portion);
+            self.settle();
         }
+    }
+
+    /// The next messages of the load, so that they can be sent in a burst.
+    pub(crate) fn prepare(&mut self, messages: usize) -> Vec<Generated> {
+        self.load.by_ref().take(messages).collect()
+    }
+
+    /// Hands messages over to be sent, over all partitions in turn.
+    pub(crate) fn send(&mut self, messages: &[Generated]) {
+        for message in messages {
+            self.feed.send(message, Self::turn(self.sent));
+            self.sent += 1;
+        }
+    }
+
+    /// Waits until all that was handed over is sent.
+    pub(crate) fn settle(&mut self) {
+        let sent = self.feed.take_sent();
+        self.enter(&sent);
     }
 
     /// Sends so many more messages in one transaction, of that producer, that is committed or
     /// aborted.
     pub(crate) fn feed_in_transaction(&mut self, feed: &Feed, messages: usize, is_aborted: bool) {
-        let messages: Vec<_> = self.load.by_ref().take(messages).collect();
+        let messages = self.prepare(messages);
         let numbered = (self.sent..).map(Self::turn);
         let sent = feed.transaction(messages.iter().zip(numbered), is_aborted);
         self.sent += messages.len() as u64;
