@@ -145,10 +145,14 @@ pub(super) fn system<'a>(
     Ok(None)
 }
 
-/// Records that were read, by database and place in it; each has one slot that it can be in.
+/// Records that were read, by database and place in it. Each has one slot that it can be in, and
+/// takes the memory of the one that was there before: what is held follows what was asked for, up
+/// to a bound.
 #[derive(Debug)]
 pub(super) struct Kept<T> {
-    slots: Vec<(Key, T)>,
+    /// Where in `read` the record of each slot is, from 1; 0 where there is none yet.
+    slots: Vec<u32>,
+    read: Vec<(Key, T)>,
 }
 
 /// Index of the database and place in its file.
@@ -156,20 +160,23 @@ type Key = (usize, usize);
 
 /// What no record has.
 const NO_KEY: Key = (usize::MAX, usize::MAX);
-/// How many records are kept: a few hundred KiB of them.
+/// How many records are kept at most, of some 200 bytes each.
 const SLOTS: usize = 1 << SLOT_BITS;
-const SLOT_BITS: u32 = 12;
+const SLOT_BITS: u32 = 16;
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
-        Self { slots: Vec::new() }
+        Self {
+            slots: Vec::new(),
+            read: Vec::new(),
+        }
     }
 }
 
 impl<T: Default> Kept<T> {
     /// Forgets all, for other databases.
     pub(super) fn clear(&mut self) {
-        self.slots = Vec::new();
+        *self = Self::default();
     }
 
     #[inline]
@@ -179,9 +186,15 @@ impl<T: Default> Kept<T> {
         read: impl FnOnce(&mut T) -> Result<(), Damaged>,
     ) -> Result<&T, Damaged> {
         if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS, || (NO_KEY, T::default()));
+            self.slots.resize(SLOTS, 0);
         }
-        let (found, value) = self.slots.get_mut(slot_of(key)).ok_or(Damaged)?;
+        let slot = self.slots.get_mut(slot_of(key)).ok_or(Damaged)?;
+        if *slot == 0 {
+            self.read.push((NO_KEY, T::default()));
+            *slot = u32::try_from(self.read.len()).map_err(|_| Damaged)?;
+        }
+        let at = (*slot as usize).wrapping_sub(1);
+        let (found, value) = self.read.get_mut(at).ok_or(Damaged)?;
         if *found != key {
             *found = NO_KEY;
             read(value)?;
@@ -200,7 +213,7 @@ fn slot_of((index, offset): Key) -> usize {
 #[derive(Debug)]
 struct Texts<const N: usize> {
     all: String,
-    ends: [usize; N],
+    ends: [u16; N],
 }
 
 impl<const N: usize> Default for Texts<N> {
@@ -217,13 +230,15 @@ const MAX_KEPT_TEXT_BYTES: usize = 1 << 10;
 
 impl<const N: usize> Texts<N> {
     /// Takes texts in place of those before; each may come in parts.
-    fn set(&mut self, texts: [&[&str]; N]) {
+    /// Of 64 KiB or more no database has any that is meant so.
+    fn set(&mut self, texts: [&[&str]; N]) -> Result<(), Damaged> {
         self.all.clear();
         self.all.shrink_to(MAX_KEPT_TEXT_BYTES);
         for (parts, end) in texts.into_iter().zip(&mut self.ends) {
             self.all.extend(parts.iter().copied());
-            *end = self.all.len();
+            *end = u16::try_from(self.all.len()).map_err(|_| Damaged)?;
         }
+        Ok(())
     }
 
     /// The texts, each nothing where it is empty.
@@ -231,6 +246,7 @@ impl<const N: usize> Texts<N> {
         let all: &'a str = arena.alloc_str(&self.all);
         let mut start = 0;
         self.ends.map(|end| {
+            let end = usize::from(end);
             let text = all.get(start..end);
             start = end;
             text.filter(|text| !text.is_empty())
@@ -273,8 +289,7 @@ impl Place {
             &[english(record.city.unwrap_or_default().names)],
             &[record.postal.unwrap_or_default().code.unwrap_or_default()],
             &[location.time_zone.unwrap_or_default()],
-        ]);
-        Ok(())
+        ])
     }
 
     fn is_known(&self) -> bool {
@@ -319,8 +334,7 @@ impl System {
         let record: SystemRecord<'_> = found.decode()?.ok_or(Damaged)?;
         self.number = record.autonomous_system_number;
         let organization = record.autonomous_system_organization;
-        self.texts.set([&[organization.unwrap_or_default()]]);
-        Ok(())
+        self.texts.set([&[organization.unwrap_or_default()]])
     }
 
     fn is_known(&self) -> bool {
