@@ -6,14 +6,23 @@
 //! sides take turns, and each pair of turns gives a ratio, so that a noisy machine troubles both
 //! alike.
 //!
-//! `cargo bench --bench core [-- ROUNDS [RECORDS]]`
+//! `cargo bench --bench core [-- ROUNDS [RECORDS]]`; `-- ROUNDS tables` for the operator's tables
+//! alone.
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
+#[path = "../tests/support/mmdb.rs"]
+mod mmdb;
+
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use netsieve::pipeline::emit::Emitted;
+use netsieve::pipeline::enrich::labels::{self, Label};
+use netsieve::pipeline::enrich::maxmind::Database;
+use netsieve::pipeline::enrich::prefix::Prefix;
+use netsieve::pipeline::enrich::reference::Reference;
 use netsieve::pipeline::enrich::{Enrich, Enrichment, Enrichments};
 use netsieve::pipeline::message::Input;
 use netsieve::pipeline::record::Kind;
@@ -29,6 +38,9 @@ fn main() {
     let mut numbers = std::env::args().filter_map(|argument| argument.parse::<usize>().ok());
     let rounds = numbers.next().unwrap_or(DEFAULT_ROUNDS);
     let only = numbers.next();
+    if std::env::args().any(|argument| argument == "tables") {
+        return measure_tables(rounds);
+    }
     println!("core against its codec floor: ns and allocations a record, {rounds} rounds");
     println!(
         "{:<9}{:<9}{:>8}{:>6}{:>6}{:>7}{:>6}{:>18}{:>10}",
@@ -59,6 +71,162 @@ fn main() {
     case.measure_without("all of them", Enrichments::NONE, rounds);
     let case = Case::new(1, false, Enrichments::ALL);
     case.measure_without("all, one record", Enrichments::NONE, rounds);
+    measure_tables(rounds);
+}
+
+/// Prefixes of the table of labels, and networks of each of the two databases.
+const PREFIXES: u32 = 500_000;
+const NETWORKS: u32 = 1_000_000;
+/// Distinct messages that take turns, of so many records each, with remote addresses of their own.
+const MESSAGES: u32 = 64;
+const RECORDS: u32 = 1_000;
+
+/// What the operator's tables add to a record: every remote address is globally reachable and in
+/// both databases, both ends have a label.
+fn measure_tables(rounds: usize) {
+    println!(
+        "tables: ns a record that the core costs more with {PREFIXES} labels, and a city and an ASN database of {NETWORKS} networks each"
+    );
+    let tables = Arc::new(tables());
+    for (what, addresses) in [
+        ("200 addresses", 200),
+        ("2,000 addresses", 2_000),
+        ("64,000 addresses", MESSAGES * RECORDS),
+    ] {
+        let messages: Vec<_> = (0..MESSAGES)
+            .map(|message| calls(message, addresses).encode_to_vec())
+            .collect();
+        let all = [Enrichment::NetworkLabel, Enrichment::Geo, Enrichment::As];
+        let settings = [
+            &[][..],
+            &[Enrichment::NetworkLabel],
+            &[Enrichment::Geo],
+            &[Enrichment::As],
+            &all,
+        ]
+        .map(|on| {
+            let mut settings = settings();
+            settings.enrich.reference = Arc::clone(&tables);
+            for off in all.iter().filter(|of| !on.contains(of)) {
+                settings.enrich.enabled.remove(*off);
+            }
+            settings
+        });
+        // The least time of each message by itself: too short to be interrupted every time.
+        let mut least = [[f64::MAX; MESSAGES as usize]; 5];
+        let (mut workspace, mut out) = (Workspace::default(), Emitted::default());
+        for _ in 0..rounds {
+            for (settings, least) in settings.iter().zip(&mut least) {
+                for (value, least) in messages.iter().zip(least) {
+                    let since = Instant::now();
+                    process(&input(black_box(value)), settings, &mut workspace, &mut out);
+                    black_box(out.events().len());
+                    *least = least.min(since.elapsed().as_nanos() as f64);
+                }
+            }
+        }
+        let per_record =
+            |all: [f64; MESSAGES as usize]| all.iter().sum::<f64>() / f64::from(MESSAGES * RECORDS);
+        let least = least.map(per_record);
+        let [without, with @ ..] = least;
+        let [labels, geo, asn, all] = with.map(|with| with - without);
+        println!(
+            "{what:<18}labels {labels:>4.0}  city {geo:>4.0}  ASN {asn:>4.0}  all {all:>4.0}  of {without:.0} without"
+        );
+    }
+}
+
+/// A number that looks random, a different one for each.
+fn scattered(number: u32) -> u32 {
+    let mixed = (number ^ number >> 15).wrapping_mul(0x2c1b_3c6d);
+    (mixed ^ mixed >> 12).wrapping_mul(0x297a_2d39)
+}
+
+/// A globally reachable address: between 16.0.0.0 and 79.255.255.255.
+fn remote(number: u32) -> std::net::Ipv4Addr {
+    std::net::Ipv4Addr::from_bits((16 << 24) + (scattered(number) >> 2))
+}
+
+/// A message of connections of one host to some of so many addresses.
+fn calls(message: u32, addresses: u32) -> server::NetworkConnectionIngestionMessage {
+    let mut all = self::message(RECORDS as usize);
+    for (index, row) in (0..).zip(&mut all.data) {
+        let number = scattered(message * RECORDS + index) % addresses;
+        row.local_address = format!("10.20.0.{message}:{}", 49_152 + index);
+        row.remote_address = format!("{}:443", remote(number));
+        "tcp,ipv4".clone_into(&mut row.protocol);
+        "ESTABLISHED".clone_into(&mut row.state);
+    }
+    all
+}
+
+fn tables() -> Reference {
+    let mut labels = labels::Builder::default();
+    let mut taken = std::collections::BTreeSet::from([Prefix::parse("10.20.0.0/16").unwrap()]);
+    for number in 0.. {
+        // Of 12 to 28 bits, most of them of 24, as networks are.
+        let bits = scattered(number);
+        let length = if bits.is_multiple_of(3) {
+            12 + bits % 17
+        } else {
+            24
+        };
+        let first = remote(number).to_bits() & u32::MAX << (32 - length);
+        let text = format!("{}/{length}", std::net::Ipv4Addr::from_bits(first));
+        taken.insert(Prefix::parse(&text).expect("a prefix"));
+        if taken.len() == PREFIXES as usize {
+            break;
+        }
+    }
+    for (number, prefix) in taken.iter().enumerate() {
+        let (name, site) = (format!("net-{number}"), format!("site-{}", number % 500));
+        let label = Label {
+            name: &name,
+            role: ["clients", "servers", "transit"][number % 3],
+            site: &site,
+            tenant: "",
+        };
+        labels.add(*prefix, label).expect("a label");
+    }
+    let (mut city, mut asn) = (
+        mmdb::Writer::new("GeoLite2-City"),
+        mmdb::Writer::new("GeoLite2-ASN"),
+    );
+    let places: Vec<_> = (0..50_000)
+        .map(|number| {
+            let (name, degrees) = (format!("City {number}"), f64::from(number % 90));
+            city.value(&mmdb::city(
+                ["DE", "Germany"],
+                ["BE", "State"],
+                &name,
+                (degrees, degrees),
+            ))
+        })
+        .collect();
+    let systems: Vec<_> = (0..50_000)
+        .map(|number| asn.value(&mmdb::asn(number, &format!("Organization {number}"))))
+        .collect();
+    for number in 0..NETWORKS {
+        // The range of the remote addresses in equal parts: a thousand addresses each.
+        let first = (16 << 24) + number * 1_024;
+        let network = format!("{}/22", std::net::Ipv4Addr::from_bits(first));
+        city.network(&network, places[scattered(number) as usize % places.len()]);
+        asn.network(
+            &network,
+            systems[scattered(number) as usize % systems.len()],
+        );
+    }
+    let database = |writer: &mmdb::Writer| {
+        vec![Arc::new(
+            Database::new(writer.finish()).expect("a database"),
+        )]
+    };
+    Reference {
+        labels: Some(Arc::new(labels.finish().expect("no prefix is there twice"))),
+        geo: database(&city),
+        asn: database(&asn),
+        ..Reference::default()
+    }
 }
 
 struct Case {

@@ -237,7 +237,8 @@ pub(super) fn push_text(out: &mut Vec<u8>, number: u32, value: &str) {
 }
 
 /// Appends a field whose content `write` appends. The length goes before it, in one byte where
-/// it fits; a longer content is moved to make room, which is rare.
+/// it fits; a longer content, such as an end with all that tables tell of it, is moved to make
+/// room.
 #[inline]
 pub(super) fn push_nested(out: &mut Vec<u8>, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
     push_varint(out, bytes_tag(number).into());
@@ -251,11 +252,25 @@ pub(super) fn push_nested(out: &mut Vec<u8>, number: u32, write: impl FnOnce(&mu
     }
 }
 
-#[cold]
+/// Moves the content at the end of `out` to make room for a length of more than one byte before
+/// it, and writes that.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a varint takes a number seven bits at a time"
+)]
 fn widen_length(out: &mut Vec<u8>, at: usize, len: usize) {
-    let mut prefix = Vec::with_capacity(10);
-    push_varint(&mut prefix, len as u64);
-    out.splice(at..=at, prefix);
+    let width = varint_len(len);
+    let end = out.len();
+    out.resize(end + width - 1, 0);
+    out.copy_within(at + 1..end, at + width);
+    let mut rest = len;
+    for place in out.iter_mut().skip(at).take(width) {
+        *place = rest as u8 | 0x80;
+        rest >>= 7;
+    }
+    if let Some(last) = out.get_mut(at + width - 1) {
+        *last &= 0x7F;
+    }
 }
 
 #[cfg(test)]
@@ -268,6 +283,18 @@ mod tests {
             let mut bytes = Vec::new();
             push_varint(&mut bytes, value as u64);
             assert_eq!(varint_len(value), bytes.len(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_nested_contents_length_is_as_wide_as_it_must_be() {
+        for len in [0, 1, 0x7F, 0x80, 0x3FFF, 0x4000, 0x20_0000] {
+            let content: Vec<u8> = (0..=u8::MAX).cycle().take(len).collect();
+            let mut out = b"before".to_vec();
+            push_nested(&mut out, 7, |out| out.extend_from_slice(&content));
+            let mut expected = b"before".to_vec();
+            push_bytes(&mut expected, 7, &content);
+            assert!(out == expected, "{len}");
         }
     }
 

@@ -128,6 +128,16 @@ const fn unmapped(number: u128) -> IpAddr {
     IpAddr::V6(Ipv6Addr::from_bits(number)).to_canonical()
 }
 
+/// An address as 64 bits, to tell most of them apart by.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the upper half is in the lower one"
+)]
+pub(super) const fn folded(ip: IpAddr) -> u64 {
+    let number = mapped(ip);
+    (number ^ number >> 64) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ use maxminddb::{LookupResult, MaxMindDbError, Reader};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
+use super::internal::{folded, mapped};
 use super::lookup::{AutonomousSystem, Geo};
 
 /// A database in memory.
@@ -116,15 +117,8 @@ pub(super) fn place<'a>(
     kept: &mut Kept<Place>,
     arena: &'a Bump,
 ) -> Result<Option<&'a Geo<'a>>, Damaged> {
-    for (index, database) in databases.iter().enumerate() {
-        if let Some((offset, found)) = database.find(ip)? {
-            let place = kept.get_or_read((index, offset), |place| place.read(&found))?;
-            if place.is_known() {
-                return Ok(Some(arena.alloc(place.copied(arena))));
-            }
-        }
-    }
-    Ok(None)
+    let place = kept.get(ip, databases, Place::read, Place::is_known)?;
+    Ok(place.map(|place| &*arena.alloc(place.copied(arena))))
 }
 
 /// Whose network an address is part of, in the same way.
@@ -134,73 +128,151 @@ pub(super) fn system<'a>(
     kept: &mut Kept<System>,
     arena: &'a Bump,
 ) -> Result<Option<&'a AutonomousSystem<'a>>, Damaged> {
-    for (index, database) in databases.iter().enumerate() {
-        if let Some((offset, found)) = database.find(ip)? {
-            let system = kept.get_or_read((index, offset), |system| system.read(&found))?;
-            if system.is_known() {
-                return Ok(Some(arena.alloc(system.copied(arena))));
-            }
-        }
-    }
-    Ok(None)
+    let system = kept.get(ip, databases, System::read, System::is_known)?;
+    Ok(system.map(|system| &*arena.alloc(system.copied(arena))))
 }
 
-/// Records that were read, by database and place in it; each has one slot that it can be in.
+/// What was asked and read. An address, and a record by its place in its database, each have one
+/// slot that they can be in, and take the place of the one that was there before. The memory of
+/// records follows what was asked for, up to a bound.
 #[derive(Debug)]
 pub(super) struct Kept<T> {
-    slots: Vec<(Key, T)>,
+    /// The record of each address, as far as it is known: a walk down the tree takes some thirty
+    /// steps.
+    addresses: Vec<(u128, Key)>,
+    /// Where in `read` the record of each slot is, from 1; 0 where there is none yet.
+    slots: Vec<u32>,
+    read: Vec<(Key, T)>,
 }
 
 /// Index of the database and place in its file.
-type Key = (usize, usize);
+type Key = (u32, u32);
 
-/// What no record has.
-const NO_KEY: Key = (usize::MAX, usize::MAX);
-/// How many records are kept: a few hundred KiB of them.
+/// That of no record.
+const NO_KEY: Key = (u32::MAX, u32::MAX);
+/// The address `::`, which is asked for by nobody: it is not globally reachable.
+const NO_ADDRESS: u128 = 0;
+/// How many addresses are kept, of 32 bytes each, and how many records at most, of some 200.
 const SLOTS: usize = 1 << SLOT_BITS;
-const SLOT_BITS: u32 = 12;
+const SLOT_BITS: u32 = 16;
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
-        Self { slots: Vec::new() }
+        Self {
+            addresses: Vec::new(),
+            slots: Vec::new(),
+            read: Vec::new(),
+        }
     }
 }
 
 impl<T: Default> Kept<T> {
     /// Forgets all, for other databases.
     pub(super) fn clear(&mut self) {
-        self.slots = Vec::new();
+        *self = Self::default();
     }
 
+    /// The record of an address in the first database that has one which tells something.
     #[inline]
-    fn get_or_read(
+    fn get(
+        &mut self,
+        ip: IpAddr,
+        databases: &[Arc<Database>],
+        read: impl Fn(&mut T, &Found<'_>) -> Result<(), Damaged>,
+        is_known: impl Fn(&T) -> bool,
+    ) -> Result<Option<&T>, Damaged> {
+        if self.slots.is_empty() {
+            self.slots.resize(SLOTS, 0);
+            self.addresses.resize(SLOTS, (NO_ADDRESS, NO_KEY));
+        }
+        let number = mapped(ip);
+        let at = slot_of(folded(ip));
+        let known = self.addresses.get(at).filter(|(of, _)| *of == number);
+        let known = known.map(|(_, key)| *key);
+        if known == Some(NO_KEY) {
+            return Ok(None);
+        }
+        if let Some(index) = known.and_then(|key| self.index_of(key)) {
+            return Ok(self.read.get(index).map(|(_, value)| value));
+        }
+        let (key, index) = self.find(ip, databases, read, is_known)?;
+        if let Some(place) = self.addresses.get_mut(at) {
+            *place = (number, key);
+        }
+        Ok(index
+            .and_then(|index| self.read.get(index))
+            .map(|(_, value)| value))
+    }
+
+    /// Where in `read` a record is, if it is there.
+    fn index_of(&self, key: Key) -> Option<usize> {
+        let slot = self.slots.get(slot_of(key_bits(key)))?;
+        let index = (*slot as usize).checked_sub(1)?;
+        let (found, _) = self.read.get(index)?;
+        (*found == key).then_some(index)
+    }
+
+    /// The key of an address's record, and where in `read` it is.
+    fn find(
+        &mut self,
+        ip: IpAddr,
+        databases: &[Arc<Database>],
+        read: impl Fn(&mut T, &Found<'_>) -> Result<(), Damaged>,
+        is_known: impl Fn(&T) -> bool,
+    ) -> Result<(Key, Option<usize>), Damaged> {
+        for (number, database) in (0..).zip(databases) {
+            let Some((offset, found)) = database.find(ip)? else {
+                continue;
+            };
+            let key = (number, u32::try_from(offset).map_err(|_| Damaged)?);
+            let index = match self.index_of(key) {
+                Some(index) => index,
+                None => self.read(key, |value| read(value, &found))?,
+            };
+            if self
+                .read
+                .get(index)
+                .is_some_and(|(_, value)| is_known(value))
+            {
+                return Ok((key, Some(index)));
+            }
+        }
+        Ok((NO_KEY, None))
+    }
+
+    fn read(
         &mut self,
         key: Key,
         read: impl FnOnce(&mut T) -> Result<(), Damaged>,
-    ) -> Result<&T, Damaged> {
-        if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS, || (NO_KEY, T::default()));
+    ) -> Result<usize, Damaged> {
+        let slot = self.slots.get_mut(slot_of(key_bits(key))).ok_or(Damaged)?;
+        if *slot == 0 {
+            self.read.push((NO_KEY, T::default()));
+            *slot = u32::try_from(self.read.len()).map_err(|_| Damaged)?;
         }
-        let (found, value) = self.slots.get_mut(slot_of(key)).ok_or(Damaged)?;
-        if *found != key {
-            *found = NO_KEY;
-            read(value)?;
-            *found = key;
-        }
-        Ok(value)
+        let index = (*slot as usize).wrapping_sub(1);
+        let (of, value) = self.read.get_mut(index).ok_or(Damaged)?;
+        *of = NO_KEY;
+        read(value)?;
+        *of = key;
+        Ok(index)
     }
 }
 
-fn slot_of((index, offset): Key) -> usize {
-    const ODD: usize = 0x9e37_79b9_7f4a_7c15;
-    (offset ^ index << 48).wrapping_mul(ODD) >> (usize::BITS - SLOT_BITS)
+const fn key_bits((database, offset): Key) -> u64 {
+    (database as u64) << 32 | offset as u64
+}
+
+const fn slot_of(bits: u64) -> usize {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    (bits.wrapping_mul(ODD) >> (u64::BITS - SLOT_BITS)) as usize
 }
 
 /// Texts one after the other, and where each ends.
 #[derive(Debug)]
 struct Texts<const N: usize> {
     all: String,
-    ends: [usize; N],
+    ends: [u16; N],
 }
 
 impl<const N: usize> Default for Texts<N> {
@@ -217,13 +289,15 @@ const MAX_KEPT_TEXT_BYTES: usize = 1 << 10;
 
 impl<const N: usize> Texts<N> {
     /// Takes texts in place of those before; each may come in parts.
-    fn set(&mut self, texts: [&[&str]; N]) {
+    /// Of 64 KiB or more no database has any that is meant so.
+    fn set(&mut self, texts: [&[&str]; N]) -> Result<(), Damaged> {
         self.all.clear();
         self.all.shrink_to(MAX_KEPT_TEXT_BYTES);
         for (parts, end) in texts.into_iter().zip(&mut self.ends) {
             self.all.extend(parts.iter().copied());
-            *end = self.all.len();
+            *end = u16::try_from(self.all.len()).map_err(|_| Damaged)?;
         }
+        Ok(())
     }
 
     /// The texts, each nothing where it is empty.
@@ -231,6 +305,7 @@ impl<const N: usize> Texts<N> {
         let all: &'a str = arena.alloc_str(&self.all);
         let mut start = 0;
         self.ends.map(|end| {
+            let end = usize::from(end);
             let text = all.get(start..end);
             start = end;
             text.filter(|text| !text.is_empty())
@@ -273,8 +348,7 @@ impl Place {
             &[english(record.city.unwrap_or_default().names)],
             &[record.postal.unwrap_or_default().code.unwrap_or_default()],
             &[location.time_zone.unwrap_or_default()],
-        ]);
-        Ok(())
+        ])
     }
 
     fn is_known(&self) -> bool {
@@ -319,8 +393,7 @@ impl System {
         let record: SystemRecord<'_> = found.decode()?.ok_or(Damaged)?;
         self.number = record.autonomous_system_number;
         let organization = record.autonomous_system_organization;
-        self.texts.set([&[organization.unwrap_or_default()]]);
-        Ok(())
+        self.texts.set([&[organization.unwrap_or_default()]])
     }
 
     fn is_known(&self) -> bool {

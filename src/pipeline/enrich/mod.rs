@@ -263,7 +263,7 @@ pub fn message<'a>(
     let enabled = settings.enabled;
     let mut facts = ArenaVec::with_capacity_in(records.len(), arena);
     facts.extend(records.iter().map(|record| of_row(record, settings, arena)));
-    if let Some(asked) = Asked::of(settings) {
+    if let Some(mut asked) = Asked::of(settings, records.len(), arena) {
         tables.kept.is_of(&settings.reference);
         for (record, facts) in records.iter().zip(&mut facts) {
             asked.look_up(record, facts, &mut tables.kept, arena);

@@ -1,10 +1,14 @@
 //! The operator's tables, and what they are asked about each record.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as ArenaVec;
 
+use super::internal::folded;
 use super::labels::Labels;
+use super::lookup::{AutonomousSystem, Geo, NetworkLabel};
 use super::maxmind::{self, Database};
 use super::process::Categories;
 use super::vendors::Vendors;
@@ -80,11 +84,26 @@ pub(super) struct Asked<'a> {
     geo: &'a [Arc<Database>],
     asn: &'a [Arc<Database>],
     vendors: Option<&'a Vendors>,
+    /// What was answered in this message: its rows have one host's addresses at one end, and
+    /// often the same ones at the other.
+    answered: ArenaVec<'a, (Option<IpAddr>, Answer<'a>)>,
 }
 
+/// What the tables tell about an address.
+#[derive(Clone, Copy, Default)]
+struct Answer<'a> {
+    network: Option<&'a NetworkLabel<'a>>,
+    geo: Option<&'a Geo<'a>>,
+    autonomous_system: Option<&'a AutonomousSystem<'a>>,
+    ran: Ran,
+}
+
+/// Most addresses whose answers are held for a message.
+const MOST_ANSWERED: usize = 1 << 10;
+
 impl<'a> Asked<'a> {
-    /// Nothing where there is nothing to ask.
-    pub(super) fn of(settings: &'a Enrich) -> Option<Self> {
+    /// Nothing where there is nothing to ask. The message has so many records.
+    pub(super) fn of(settings: &'a Enrich, records: usize, arena: &'a Bump) -> Option<Self> {
         let (enabled, reference) = (settings.enabled, &*settings.reference);
         let databases = |of: &'a [Arc<Database>], enrichment| {
             if enabled.has(enrichment) {
@@ -94,14 +113,19 @@ impl<'a> Asked<'a> {
             }
         };
         let (labels, vendors) = (reference.labels.as_deref(), reference.vendors.as_deref());
-        let asked = Self {
+        let mut asked = Self {
             labels: labels.filter(|_| enabled.has(Enrichment::NetworkLabel)),
             geo: databases(&reference.geo, Enrichment::Geo),
             asn: databases(&reference.asn, Enrichment::As),
             vendors: vendors.filter(|_| enabled.has(Enrichment::MacVendor)),
+            answered: ArenaVec::new_in(arena),
         };
-        let is_any = asked.labels.is_some() || asked.vendors.is_some() || asked.has_databases();
-        is_any.then_some(asked)
+        if asked.labels.is_none() && asked.vendors.is_none() && !asked.has_databases() {
+            return None;
+        }
+        let slots = (2 * records).next_power_of_two().min(MOST_ANSWERED);
+        asked.answered.resize(slots, (None, Answer::default()));
+        Some(asked)
     }
 
     const fn has_databases(&self) -> bool {
@@ -110,7 +134,7 @@ impl<'a> Asked<'a> {
 
     /// Adds what the tables tell about a record.
     pub(super) fn look_up(
-        &self,
+        &mut self,
         record: &Record<'_>,
         facts: &mut Facts<'a>,
         kept: &mut Kept,
@@ -126,7 +150,7 @@ impl<'a> Asked<'a> {
     }
 
     fn of_end(
-        &self,
+        &mut self,
         end: &Endpoint<'_>,
         facts: &mut EndFacts<'a>,
         ran: &mut Ran,
@@ -138,27 +162,54 @@ impl<'a> Asked<'a> {
             ran.success.add(Enrichment::MacVendor);
         }
         let Some(ip) = end.ip else { return };
+        let slot = slot_of(ip, self.answered.len());
+        let answer = match self.answered.get(slot) {
+            Some((Some(of), answer)) if *of == ip => *answer,
+            _ => {
+                let answer = self.of_address(ip, kept, arena);
+                if let Some(place) = self.answered.get_mut(slot) {
+                    *place = (Some(ip), answer);
+                }
+                answer
+            }
+        };
+        facts.network = answer.network;
+        facts.geo = answer.geo;
+        facts.autonomous_system = answer.autonomous_system;
+        ran.success = ran.success.union(answer.ran.success);
+        ran.failure = ran.failure.union(answer.ran.failure);
+    }
+
+    fn of_address(&self, ip: IpAddr, kept: &mut Kept, arena: &'a Bump) -> Answer<'a> {
+        let mut answer = Answer::default();
         if let Some(labels) = self.labels {
-            facts.network = labels.get(ip).map(|label| &*arena.alloc(label));
-            ran.success.add(Enrichment::NetworkLabel);
+            answer.network = labels.get(ip).map(|label| &*arena.alloc(label));
+            answer.ran.success.add(Enrichment::NetworkLabel);
         }
-        let is_global = || facts.scope.unwrap_or_else(|| scope::of(ip)).global() == Some(true);
-        if !self.has_databases() || !is_global() {
-            return;
+        if !self.has_databases() || scope::of(ip).global() != Some(true) {
+            return answer;
         }
         if !self.geo.is_empty() {
             let place = maxmind::place(ip, self.geo, &mut kept.places, arena);
-            facts.geo = ran.take(Enrichment::Geo, place);
+            answer.geo = answer.ran.take(Enrichment::Geo, place);
         }
         if !self.asn.is_empty() {
             let system = maxmind::system(ip, self.asn, &mut kept.systems, arena);
-            facts.autonomous_system = ran.take(Enrichment::As, system);
+            answer.autonomous_system = answer.ran.take(Enrichment::As, system);
         }
+        answer
     }
 }
 
+/// The slot of an address among so many, a power of two.
+fn slot_of(ip: IpAddr, slots: usize) -> usize {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mixed = folded(ip).wrapping_mul(ODD) >> 32;
+    mixed as usize & slots.saturating_sub(1)
+}
+
 /// What ran on a record, and what failed at one of its ends.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Ran {
     success: Enrichments,
     failure: Enrichments,
