@@ -124,7 +124,15 @@ fn all() -> BTreeSet<String> {
     each!("listener.exposure", Exposure);
     each!("process.category", Category);
     each!("/warnings", Warning);
-    each!("/enrichments/success", Enrichment);
+    // Those of the operator's tables have nothing to say without them.
+    let of_tables = [
+        Enrichment::NetworkLabel,
+        Enrichment::Geo,
+        Enrichment::As,
+        Enrichment::MacVendor,
+    ];
+    let enrichments = Enrichment::ALL.iter().filter(|of| !of_tables.contains(of));
+    all.extend(enrichments.map(|of| format!("/enrichments/success {}", of.name())));
     for (basis, initiator) in [
         (Basis::SynSent, Initiator::Local),
         (Basis::SynRecv, Initiator::Remote),

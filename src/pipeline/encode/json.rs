@@ -199,7 +199,7 @@ fn push_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {
     push_member(out, "city_name", geo.city_name);
     push_member(out, "postal_code", geo.postal_code);
     push_member(out, "time_zone", geo.time_zone);
-    if let Some((latitude, longitude)) = geo.location {
+    if let Some((latitude, longitude)) = geo.finite_location() {
         push_object(out, "location", |out| {
             push_float(out, "latitude", latitude);
             push_float(out, "longitude", longitude);

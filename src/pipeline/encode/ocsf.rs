@@ -335,8 +335,8 @@ fn push_unmapped_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {
         push_member(out, "continent_code", geo.continent_code);
         if let Some((latitude, longitude)) = geo.finite_location() {
             push_object(out, "location", |out| {
-                push_float(out, "lat", latitude);
-                push_float(out, "lon", longitude);
+                push_float(out, "latitude", latitude);
+                push_float(out, "longitude", longitude);
             });
         }
     }

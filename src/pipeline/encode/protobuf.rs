@@ -260,7 +260,7 @@ fn push_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {
     push_text(out, 6, geo.city_name.unwrap_or_default());
     push_text(out, 7, geo.postal_code.unwrap_or_default());
     push_text(out, 8, geo.time_zone.unwrap_or_default());
-    if let Some((latitude, longitude)) = geo.location {
+    if let Some((latitude, longitude)) = geo.finite_location() {
         push_nested(out, 9, |out| {
             push_double(out, 1, latitude);
             push_double(out, 2, longitude);
