@@ -96,7 +96,7 @@ pub struct ExpectedEvent {
     /// The remote end, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<ExpectedEnd>,
-    /// The process id.
+    /// The process id as sent: that of a listener on the same port may be inferred in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
     /// The process's name as sent.
@@ -148,7 +148,9 @@ impl From<&v1::Event> for ExpectedEvent {
                 .map(ExpectedEnd::from)
                 .unwrap_or_default(),
             remote: event.remote.as_ref().map(ExpectedEnd::from),
-            pid: process.and_then(|process| process.pid),
+            pid: process
+                .filter(|process| !process.pid_inferred)
+                .and_then(|process| process.pid),
             process: process.and_then(|process| present(&process.name)),
             warnings: event.warnings.clone(),
         }
