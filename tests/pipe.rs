@@ -107,7 +107,7 @@ fn the_formats_of_others_come_one_event_a_line() {
         let two = format!("{EXAMPLE}\n{EXAMPLE}\n");
         let run = netsieve(&["pipe", "--output", format], two.as_bytes());
         assert_eq!((run.code, run.stderr.as_str()), (0, ""));
-        let events = run.lines();
+        let events = json_lines(std::str::from_utf8(&run.stdout).unwrap());
         assert_eq!(events.len(), 2);
         for event in events {
             assert_eq!(event.pointer(version), Some(&json!(expected)));

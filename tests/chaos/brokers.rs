@@ -44,7 +44,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "group-coordinator",
         about: "kill -9 of the group coordinator, and a restart, 3 times",
-        // The rolling restart takes it down as well.
         short: false,
         deliveries: BOTH,
         run: |plan| lose_one(plan, |stage| ctl(&["coordinator-of", "group", &stage.name])),
@@ -53,6 +52,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "rolling-restart",
         about: "a rolling restart of all three brokers",
+        short: false,
         deliveries: BOTH,
         run: rolling_restart,
         ..USUAL

@@ -163,13 +163,25 @@ fn open(plan: &Plan) -> Stage {
     Stage::with_load(&plan.name, options)
 }
 
-/// Waits until a process is at work, and kills it; when, and on how many partitions that left
-/// something undecided.
-fn kill_at_work(stage: &mut Stage, process: Process, round: usize) -> (Instant, usize) {
-    let before = stage.committed();
+/// Waits until a process is at work on these partitions, having committed something of them, and
+/// kills it; when, and on how many partitions that left something undecided.
+fn kill_at_work(
+    stage: &mut Stage,
+    process: Process,
+    owned: &[i32],
+    round: usize,
+) -> (Instant, usize) {
+    let committed = |stage: &Stage| {
+        let positions = stage.positions()?;
+        let of = |partition: &i32| positions[usize::try_from(*partition).unwrap()];
+        Some(owned.iter().map(of).sum::<i64>())
+    };
+    let before = wait("the group's offsets", || committed(stage));
     let burst = stage.prepare(BEFORE);
     stage.send(&burst);
-    stage.wait_for(before + 1);
+    wait("it is at work", || {
+        committed(stage).filter(|now| *now > before)
+    });
     Plan::drift(round);
     let since = Instant::now();
     process.kill();
@@ -185,7 +197,7 @@ fn restart(plan: &Plan, settings: &[&str], rounds: usize) -> Told {
     let (mut seconds, mut undecided) = (Vec::new(), Vec::new());
     for round in 0.. {
         tail.forget();
-        let (since, left) = kill_at_work(&mut stage, process, round);
+        let (since, left) = kill_at_work(&mut stage, process, &orphaned, round);
         process = start(&stage);
         stage.settle();
         stage.feed(AFTER);
@@ -221,7 +233,7 @@ fn takeover(plan: &Plan) -> Told {
         });
         let orphaned: Vec<_> = process.owned().into_iter().collect();
         tail.forget();
-        let (since, left) = kill_at_work(&mut stage, process, round);
+        let (since, left) = kill_at_work(&mut stage, process, &orphaned, round);
         stage.settle();
         stage.feed(AFTER);
         wait("the heir has all", || {
