@@ -229,7 +229,7 @@ fn every_table_adds_what_it_knows() {
         "continent_code": "EU", "country_iso_code": "DE", "country_name": "Germany",
         "region_iso_code": "DE-BE", "region_name": "State of Berlin", "city_name": "Berlin",
         "postal_code": "10115", "time_zone": "Europe/Berlin",
-        "location": { "latitude": 52.5, "longitude": 0 }, "accuracy_radius_km": 20,
+        "location": { "latitude": 52.5, "longitude": 0.0 }, "accuracy_radius_km": 20,
     });
     let system = json!({ "number": 64_496, "organization": "Example Networks" });
     assert_eq!(found["remote"]["geo"], berlin);

@@ -94,12 +94,14 @@ fn push_signed(out: &mut Vec<u8>, value: i64) {
     push_decimal(out, value.unsigned_abs());
 }
 
-/// A number with a fraction; what is no number to JSON is left out.
+/// A number with a fraction, in the shortest digits that are read back as the same; what is no
+/// number to JSON is left out.
 pub(super) fn push_float(out: &mut Vec<u8>, key: &str, value: f64) {
     if value.is_finite() {
         push_key(out, key);
         // Writing to a vector cannot fail.
-        let _ = write!(out, "{value},");
+        let _ = serde_json::to_writer(&mut *out, &value);
+        out.push(b',');
     }
 }
 
