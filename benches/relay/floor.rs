@@ -112,10 +112,10 @@ struct Floor {
     last: Instant,
 }
 
-/// Works as that configuration says until it is killed; `sample` are the topics that netsieve has
-/// written to for a source of so many messages, which that of this run repeats.
-pub(crate) fn relay(config: &Path, sample: &[String], messages: usize) {
-    let config = stage::config(config);
+/// Works as that configuration with these settings says until it is killed; `sample` are the topics
+/// that netsieve has written to for a source of so many messages, which that of this run repeats.
+pub(crate) fn relay(config: &Path, settings: &[String], sample: &[String], messages: usize) {
+    let config = stage::config(config, settings);
     let settings = config.kafka_settings("floor".to_owned());
     let mut floor = Floor::new(settings, ready_made(sample, messages));
     loop {

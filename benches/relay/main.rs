@@ -5,7 +5,8 @@
 //! same guarantee. Both are processes of their own, and take turns, so that a noisy machine
 //! troubles both alike. The core is measured alone, in this process, on the same messages.
 //!
-//! `./with-kafka cargo bench --bench relay [-- backlog|paced] [ROUNDS [RECORDS]]`, on Linux.
+//! `./with-kafka cargo bench --bench relay [-- backlog|paced] [ROUNDS [RECORDS]] [KEY=VALUE…]`, on
+//! Linux; the settings, if any, are those of netsieve and hold for both.
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 #![expect(
@@ -45,15 +46,18 @@ const DEFAULT_RECORDS: usize = 1_500_000;
 const PACE: (f64, Duration) = (10_000.0, Duration::from_secs(8));
 /// How often the core alone goes through all messages.
 const PASSES: usize = 5;
+/// Topics that a run writes to.
+const TOPICS: usize = 3;
 const DELIVERIES: [&str; 2] = ["at_least_once", "exactly_once"];
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    if let [word, config, messages, sample @ ..] = &arguments[..]
+    if let [word, config, messages, rest @ ..] = &arguments[..]
         && word == "floor"
     {
         let messages = messages.parse().expect("a number");
-        return floor::relay(Path::new(config), sample, messages);
+        let (sample, settings) = rest.split_at(TOPICS);
+        return floor::relay(Path::new(config), settings, sample, messages);
     }
     let mut numbers = arguments
         .iter()
@@ -68,7 +72,8 @@ fn main() {
         };
         !arguments.iter().any(|argument| argument == other)
     };
-    let bench = Bench::new();
+    let settings = arguments.iter().filter(|argument| argument.contains('='));
+    let bench = Bench::new(settings.cloned().collect());
     if only("backlog") {
         bench.work_off(rounds, records);
     }
@@ -82,6 +87,8 @@ struct Bench {
     /// How many records come of each message.
     records: Vec<usize>,
     sample: Run,
+    /// What goes over the configuration of every run.
+    settings: Vec<String>,
     core: Settings,
 }
 
@@ -94,7 +101,7 @@ enum Who {
 
 impl Bench {
     /// Has netsieve make the records that the floor writes.
-    fn new() -> Self {
+    fn new(settings: Vec<String>) -> Self {
         let options = Options {
             bad: 0.01,
             ..Options::default()
@@ -102,12 +109,12 @@ impl Bench {
         let distinct = stage::messages(DISTINCT, options);
         let mut source = Source::new(&format!("sample-{}", stage::now_ms()));
         source.fill(&distinct, DISTINCT);
-        let sample = Run::new("sample", &source, "");
-        let mut child = Child::netsieve(&sample.config_path());
+        let sample = Run::new("sample", &source, Vec::new());
+        let mut child = Child::netsieve(&sample);
         backlog::watch(&sample, &mut child, DISTINCT, 1.0);
         child.stop();
         let ready = floor::ready_made(&sample.outputs(), DISTINCT);
-        let mut core = stage::config(&sample.config_path()).core_settings();
+        let mut core = stage::config(&sample.config_path(), &[]).core_settings();
         for output in &mut core.outputs {
             output.max_bytes = 1 << 20;
         }
@@ -116,6 +123,7 @@ impl Bench {
             distinct,
             records: ready.iter().map(Vec::len).collect(),
             sample,
+            settings,
             core,
         }
     }
@@ -126,13 +134,23 @@ impl Bench {
 
     fn start(&self, who: Who, run: &Run) -> Child {
         let Who::Floor = who else {
-            return Child::netsieve(&run.config_path());
+            return Child::netsieve(run);
         };
         let this = std::env::current_exe().expect("this program is a file");
         let mut command = Command::new(this);
         command.arg("floor").arg(run.config_path());
         command.arg(self.distinct.len().to_string());
-        Child::start(command.args(self.sample.outputs()))
+        Child::start(command.args(self.sample.outputs()).args(run.settings()))
+    }
+
+    fn settings(&self, delivery: &str, who: Who) -> Vec<String> {
+        let workers = match who {
+            Who::Floor => 1,
+            Who::Netsieve { workers } => workers,
+        };
+        let mut settings = self.settings.clone();
+        settings.extend([format!("delivery={delivery}"), format!("workers={workers}")]);
+        settings
     }
 
     fn work_off(&self, rounds: usize, records: usize) {
@@ -154,7 +172,7 @@ impl Bench {
                     Who::Netsieve { workers: 2 },
                 ];
                 for (who, speeds) in who.into_iter().zip(speeds) {
-                    let run = Run::new("relay", &source, &settings(delivery, who));
+                    let run = Run::new("relay", &source, self.settings(delivery, who));
                     let mut child = self.start(who, &run);
                     let speed =
                         backlog::watch(&run, &mut child, messages, self.records_a_message());
@@ -240,7 +258,7 @@ impl Bench {
 
     fn pace_once(&self, delivery: &str, who: Who) -> Latency {
         let mut source = Source::new(&format!("paced-{}", stage::now_ms()));
-        let run = Run::new("relay", &source, &settings(delivery, who));
+        let run = Run::new("relay", &source, self.settings(delivery, who));
         let child = self.start(who, &run);
         let load = Load {
             distinct: &self.distinct,
@@ -261,14 +279,6 @@ impl Who {
             Self::Netsieve { .. } => "2 workers",
         }
     }
-}
-
-fn settings(delivery: &str, who: Who) -> String {
-    let workers = match who {
-        Who::Floor => 1,
-        Who::Netsieve { workers } => workers,
-    };
-    format!("delivery = \"{delivery}\"\nworkers = {workers}")
 }
 
 fn report(delivery: &str, speeds: &[Vec<Speed>; 3], core: f64) {

@@ -1,10 +1,9 @@
 //! A child process, and what it uses of the machine, as Linux tells it.
 
-use std::path::Path;
 use std::process::{Child as Process, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::stage::ANSWER;
+use crate::stage::{ANSWER, Run};
 
 /// Linux counts a process's time in hundredths of a second on every architecture.
 const TICK_SECONDS: f64 = 0.01;
@@ -30,11 +29,15 @@ impl Child {
         )
     }
 
-    /// netsieve with that configuration.
-    pub(crate) fn netsieve(config: &Path) -> Self {
+    /// netsieve as that run is configured.
+    pub(crate) fn netsieve(run: &Run) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_netsieve"));
         command.args(["run", "--set", "log.level=error", "--config"]);
-        Self::start(command.env_clear().arg(config))
+        command.arg(run.config_path());
+        for setting in run.settings() {
+            command.args(["--set", setting]);
+        }
+        Self::start(command.env_clear())
     }
 
     /// Its process id.

@@ -119,27 +119,28 @@ impl Source {
 pub(crate) struct Run {
     name: String,
     source: String,
+    settings: Vec<String>,
     folder: TempDir,
 }
 
 impl Run {
-    /// Makes the topics, and the configuration with these further settings in TOML, of which the
-    /// first are top-level ones.
-    pub(crate) fn new(name: &str, source: &Source, settings: &str) -> Self {
+    /// Makes the topics, and the configuration with these further settings, as `--set` takes them.
+    pub(crate) fn new(name: &str, source: &Source, settings: Vec<String>) -> Self {
         let run = Self {
             name: format!("{name}-{}", now_ms()),
             source: source.topic.clone(),
+            settings,
             folder: tempfile::tempdir().expect("there is room for a file"),
         };
         create_topics(&run.outputs());
-        std::fs::write(run.config_path(), run.text(settings)).expect("there is room for a file");
+        std::fs::write(run.config_path(), run.text()).expect("there is room for a file");
         run
     }
 
-    fn text(&self, settings: &str) -> String {
+    fn text(&self) -> String {
         let Self { name, source, .. } = self;
         format!(
-            r#"{settings}
+            r#"
 [kafka]
 bootstrap = "{}"
 [source]
@@ -172,6 +173,11 @@ listen = "off"
     /// Where its configuration is.
     pub(crate) fn config_path(&self) -> PathBuf {
         self.folder.path().join("netsieve.toml")
+    }
+
+    /// What goes over its configuration, as `--set` takes it.
+    pub(crate) fn settings(&self) -> &[String] {
+        &self.settings
     }
 
     /// How many messages the group has committed.
@@ -211,10 +217,11 @@ listen = "off"
     }
 }
 
-/// The configuration in a file, as `netsieve run` would have it.
-pub(crate) fn config(path: &Path) -> Config {
+/// The configuration in a file with these settings over it, as `netsieve run` would have it.
+pub(crate) fn config(path: &Path, settings: &[String]) -> Config {
     let sources = Sources {
         file: Some(path.to_owned()),
+        set: settings.to_vec(),
         ..Sources::default()
     };
     load(&sources).expect("the configuration is valid").config
