@@ -198,6 +198,9 @@ pub fn producer(
         ("enable.idempotence", "true"),
         ("partitioner", "murmur2_random"),
         ("compression.type", "lz4"),
+        // Under load records gather while the requests before them are on their way; without
+        // load there is nothing to wait for.
+        ("linger.ms", "0"),
         ("message.timeout.ms", MESSAGE_TIMEOUT_MS),
         // Bounded by bytes alone, which the worker counts with every record's overhead.
         ("queue.buffering.max.messages", "0"),
@@ -247,6 +250,8 @@ fn base(settings: &KafkaSettings, worker: usize) -> ClientConfig {
     config.set("bootstrap.servers", &settings.bootstrap);
     config.set("client.id", member_id(settings, worker));
     config.set("statistics.interval.ms", "1000");
+    // A small request need not wait until the one before it is acknowledged (Nagle's algorithm).
+    config.set("socket.nagle.disable", "true");
     config
 }
 
