@@ -5,8 +5,13 @@
 //! same guarantee. Both are processes of their own, and take turns, so that a noisy machine
 //! troubles both alike. The core is measured alone, in this process, on the same messages.
 //!
-//! `./with-kafka cargo bench --bench relay [-- backlog|paced] [ROUNDS [RECORDS]] [KEY=VALUE…]`, on
-//! Linux; the settings, if any, are those of netsieve and hold for both.
+//! On Linux:
+//!
+//! - `./with-kafka cargo bench --bench relay [-- backlog|paced] [ROUNDS [RECORDS]] [KEY=VALUE…]`
+//! - `./with-kafka cargo bench --bench relay -- memory [MEBIBYTES] [KEY=VALUE…]`: what of memory
+//!   netsieve needs
+//!
+//! The settings, if any, are those of netsieve and hold for every run.
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 #![expect(
@@ -16,11 +21,10 @@
 )]
 
 mod backlog;
-#[path = "../support/child.rs"]
 mod child;
 mod floor;
+mod memory;
 mod paced;
-#[path = "../support/stage.rs"]
 mod stage;
 
 use std::path::Path;
@@ -41,6 +45,8 @@ use stage::{Run, Source};
 /// Messages that are distinct; a source repeats them.
 const DISTINCT: usize = 4_000;
 const DEFAULT_ROUNDS: usize = 3;
+/// Uncompressed size of the backlog that memory is measured on.
+const DEFAULT_MEBIBYTES: usize = 2_048;
 const DEFAULT_RECORDS: usize = 1_500_000;
 /// Records a second of the paced runs, and how long one takes.
 const PACE: (f64, Duration) = (10_000.0, Duration::from_secs(8));
@@ -59,25 +65,23 @@ fn main() {
         let (sample, settings) = rest.split_at(TOPICS);
         return floor::relay(Path::new(config), settings, sample, messages);
     }
+    let settings = arguments.iter().filter(|argument| argument.contains('='));
+    let settings: Vec<_> = settings.cloned().collect();
     let mut numbers = arguments
         .iter()
         .filter_map(|argument| argument.parse().ok());
+    let is_asked = |part: &str| arguments.iter().any(|argument| argument == part);
+    if is_asked("memory") {
+        let mebibytes = numbers.next().unwrap_or(DEFAULT_MEBIBYTES);
+        return memory::measure(mebibytes << 20, &settings);
+    }
     let rounds = numbers.next().unwrap_or(DEFAULT_ROUNDS);
     let records = numbers.next().unwrap_or(DEFAULT_RECORDS);
-    let only = |part: &str| {
-        let other = if part == "backlog" {
-            "paced"
-        } else {
-            "backlog"
-        };
-        !arguments.iter().any(|argument| argument == other)
-    };
-    let settings = arguments.iter().filter(|argument| argument.contains('='));
-    let bench = Bench::new(settings.cloned().collect());
-    if only("backlog") {
+    let bench = Bench::new(settings);
+    if !is_asked("paced") {
         bench.work_off(rounds, records);
     }
-    if only("paced") {
+    if !is_asked("backlog") {
         bench.pace(rounds);
     }
 }

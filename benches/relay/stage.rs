@@ -18,6 +18,9 @@ use tempfile::TempDir;
 
 /// Partitions of the source and of each topic that is written to.
 pub(crate) const PARTITIONS: i32 = 4;
+/// Largest message that a topic takes, in bytes: 10,000 records of JSON are more than the brokers
+/// take by default.
+const LARGEST: &str = "8388608";
 /// How long the brokers may take to answer.
 pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
@@ -60,6 +63,7 @@ impl Source {
             .set("bootstrap.servers", bootstrap())
             .set("enable.idempotence", "true")
             .set("compression.type", "zstd")
+            .set("message.max.bytes", LARGEST)
             .set("linger.ms", "0");
         Self {
             topic: topic.to_owned(),
@@ -265,7 +269,10 @@ pub(crate) fn read(topics: &[String], mut take: impl FnMut(&BorrowedMessage<'_>)
 }
 
 fn create_topics(names: &[String]) {
-    let new = |name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(-1));
+    let new = |name| {
+        let topic = NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(-1));
+        topic.set("max.message.bytes", LARGEST)
+    };
     let topics: Vec<_> = names.iter().map(|name| new(name.as_str())).collect();
     let (admin, options) = administrator();
     let created = wait_for(admin.create_topics(&topics, &options));

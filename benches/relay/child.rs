@@ -50,6 +50,16 @@ impl Child {
         cpu(self.id())
     }
 
+    /// A line of what Linux tells of its memory, such as VmRSS or VmHWM, in mebibytes.
+    pub(crate) fn memory(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
+        let status = status.expect("it runs, on Linux");
+        let found = status.lines().find_map(|of| of.strip_prefix(line));
+        let kilobytes = found.and_then(|rest| rest.split_whitespace().nth(1));
+        let kilobytes = kilobytes.and_then(|number| number.parse::<u64>().ok());
+        kilobytes.expect("Linux tells it") >> 10
+    }
+
     /// Whether it is still at work.
     pub(crate) fn runs(&mut self) -> bool {
         self.0.try_wait().expect("it is our child").is_none()
