@@ -106,6 +106,11 @@ pub fn start_at(settings: &KafkaSettings) -> Result<StartAt, KafkaError> {
     }
 }
 
+/// The part of what may be read ahead that one answer to a fetch may have.
+const FETCHES_AHEAD: usize = 16;
+/// The least that librdkafka takes for an answer to a fetch. A larger message comes all the same.
+const LEAST_FETCH_BYTES: usize = 1 << 20;
+
 /// The properties of a worker's consumer.
 pub fn consumer(settings: &KafkaSettings, worker: usize) -> Result<ClientConfig, KafkaError> {
     let mut config = base(settings, worker);
@@ -127,7 +132,11 @@ pub fn consumer(settings: &KafkaSettings, worker: usize) -> Result<ClientConfig,
     }
     let kilobytes = (read_ahead_bytes >> 10).to_string();
     config.set("queued.max.messages.kbytes", kilobytes);
-    config.set("fetch.max.bytes", read_ahead_bytes.to_string());
+    // What is fetched is compressed, often to a tenth, and is unpacked whole, over and above what
+    // is read ahead already.
+    let fetch_bytes = (read_ahead_bytes / FETCHES_AHEAD).max(LEAST_FETCH_BYTES);
+    config.set("fetch.max.bytes", fetch_bytes.to_string());
+    config.set("fetch.message.max.bytes", (fetch_bytes / 4).to_string());
     membership(&mut config, settings, worker)?;
     pass_through(&mut config, &settings.consumer, "consumer")?;
     config.set("auto.offset.reset", "error");
