@@ -23,7 +23,7 @@ const SETTINGS: [(&str, &[&str]); 2] = [
     ("default", &[]),
     (
         "small",
-        &["memory.max_read_ahead=2 MiB", "memory.max_in_flight=8 MiB"],
+        &["memory.max_read_ahead=1 MiB", "memory.max_in_flight=4 MiB"],
     ),
 ];
 /// Prints the memory of every run, with these settings over its own.
