@@ -33,9 +33,11 @@ WORKDIR /build
 # The dependencies first, with an empty crate around them: they take most of the time, and are
 # built again only when they change.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src benches \
+RUN mkdir src benches tests tests/chaos \
     && touch src/lib.rs \
-    && for file in src/main.rs build.rs benches/core.rs; do echo 'fn main() {}' > $file; done \
+    && for file in src/main.rs build.rs benches/core.rs benches/relay.rs tests/chaos/main.rs; do \
+        echo 'fn main() {}' > $file; \
+    done \
     && cargo build --locked --release --bin netsieve
 COPY build.rs ./
 COPY proto proto

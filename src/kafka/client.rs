@@ -114,6 +114,11 @@ pub fn start_at(settings: &KafkaSettings) -> Result<StartAt, KafkaError> {
     }
 }
 
+/// The part of what may be read ahead that one answer to a fetch may have.
+const FETCHES_AHEAD: usize = 16;
+/// The least that librdkafka takes for an answer to a fetch. A larger message comes all the same.
+const LEAST_FETCH_BYTES: usize = 1 << 20;
+
 /// The properties of a worker's consumer.
 pub fn consumer(settings: &KafkaSettings, worker: usize) -> Result<ClientConfig, KafkaError> {
     let mut config = base(settings, worker);
@@ -135,7 +140,11 @@ pub fn consumer(settings: &KafkaSettings, worker: usize) -> Result<ClientConfig,
     }
     let kilobytes = (read_ahead_bytes >> 10).to_string();
     config.set("queued.max.messages.kbytes", kilobytes);
-    config.set("fetch.max.bytes", read_ahead_bytes.to_string());
+    // What is fetched is compressed, often to a tenth, and is unpacked whole, over and above what
+    // is read ahead already.
+    let fetch_bytes = (read_ahead_bytes / FETCHES_AHEAD).max(LEAST_FETCH_BYTES);
+    config.set("fetch.max.bytes", fetch_bytes.to_string());
+    config.set("fetch.message.max.bytes", (fetch_bytes / 4).to_string());
     membership(&mut config, settings, worker)?;
     pass_through(&mut config, &settings.consumer, "consumer")?;
     config.set("auto.offset.reset", "error");
@@ -206,6 +215,9 @@ pub fn producer(
         ("enable.idempotence", "true"),
         ("partitioner", "murmur2_random"),
         ("compression.type", "lz4"),
+        // Under load records gather while the requests before them are on their way; without
+        // load there is nothing to wait for.
+        ("linger.ms", "0"),
         ("message.timeout.ms", MESSAGE_TIMEOUT_MS),
         // Bounded by bytes alone, which the worker counts with every record's overhead.
         ("queue.buffering.max.messages", "0"),
@@ -303,6 +315,8 @@ fn base(settings: &KafkaSettings, worker: usize) -> ClientConfig {
     config.set("bootstrap.servers", &settings.bootstrap);
     config.set("client.id", member_id(settings, worker));
     config.set("statistics.interval.ms", "1000");
+    // A small request need not wait until the one before it is acknowledged (Nagle's algorithm).
+    config.set("socket.nagle.disable", "true");
     config
 }
 

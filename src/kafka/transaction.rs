@@ -39,6 +39,10 @@ const PURGE_PATIENCE: Duration = Duration::from_secs(10);
 /// A source that is silent for so long is taken to be at its end, whatever the offsets say: the
 /// markers of transactions fill offsets too.
 const QUIET: Duration = Duration::from_millis(10);
+/// How long the worker rests after an early commit. The coordinator is still writing the markers
+/// of the transaction, and when it is asked for the next one meanwhile, librdkafka pauses for
+/// 20 ms before it asks again.
+const REST: Duration = Duration::from_millis(5);
 /// How often it is looked whether there is more to read.
 const LOOK: Duration = Duration::from_millis(1);
 /// Shortest wait for a message.
@@ -221,7 +225,8 @@ impl Member {
         let last = self.transaction.last_message;
         let is_quiet = last.is_none_or(|last| now.saturating_duration_since(last) >= QUIET);
         if is_quiet || self.is_at_end() {
-            return self.commit_transaction();
+            self.commit_transaction()?;
+            std::thread::sleep(REST);
         }
         Ok(())
     }
