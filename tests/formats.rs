@@ -469,7 +469,8 @@ fn little_that_is_looked_up_is_valid_too() {
     }
     let triple = looked_up(EndFacts::default(), with(&continent));
     assert!(triple.ocsf["dst_endpoint"]["location"].is_null());
-    let kept = json!({ "continent_code": "EU", "location": { "latitude": 50.0, "longitude": 10.0 } });
+    let kept =
+        json!({ "continent_code": "EU", "location": { "latitude": 50.0, "longitude": 10.0 } });
     assert_eq!(triple.ocsf["unmapped"]["remote"]["geo"], kept);
     let kept = json!({ "continent_code": "EU", "location": { "lat": 50.0, "lon": 10.0 } });
     assert_eq!(triple.ecs["destination"]["geo"], kept);

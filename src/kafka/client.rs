@@ -161,7 +161,7 @@ fn membership(
             config.set("group.protocol", "classic");
             config.set("partition.assignment.strategy", "cooperative-sticky");
             // After a crash the group goes on within one session.
-            config.set("session.timeout.ms", "9000");
+            config.set("session.timeout.ms", "8000");
             config.set("heartbeat.interval.ms", "2000");
         }
         GroupProtocol::Consumer => {

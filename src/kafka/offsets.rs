@@ -102,6 +102,11 @@ impl Slot {
         self.committed
     }
 
+    /// The partition, and the offset that is committed of it.
+    pub fn start(&self) -> PartitionOffset {
+        self.at(self.committed)
+    }
+
     /// The partition, and the next offset to be taken up.
     pub fn next(&self) -> PartitionOffset {
         self.at(self.next)

@@ -70,6 +70,8 @@ enum Remedy {
 #[derive(Debug)]
 pub(super) struct Transaction {
     is_open: bool,
+    /// Whether partitions were taken over whose offsets do not say yet who reads them.
+    is_unsigned: bool,
     last_message: Option<Instant>,
     /// When it is looked again whether there is more to read.
     next_look: Instant,
@@ -81,6 +83,7 @@ impl Default for Transaction {
     fn default() -> Self {
         Self {
             is_open: false,
+            is_unsigned: false,
             last_message: None,
             next_look: Instant::now(),
             committed: 0,
@@ -97,6 +100,11 @@ impl Transaction {
     /// Messages whose offsets were committed, so far.
     pub(super) fn committed(&self) -> u64 {
         self.committed
+    }
+
+    /// Partitions were taken over.
+    pub(super) fn taken_over(&mut self) {
+        self.is_unsigned = true;
     }
 
     /// Goes on counting where a former one ended.
@@ -158,10 +166,46 @@ impl Member {
         if self.transaction.is_open {
             return Ok(());
         }
+        if self.transaction.is_unsigned {
+            self.sign()?;
+        }
+        self.open()?;
+        self.pace.begun(now);
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<(), Trouble> {
         let begun = self.delivery.producer().begin_transaction();
         begun.map_err(|error| self.trouble("beginning a transaction", &error.into()))?;
         self.transaction.is_open = true;
-        self.pace.begun(now);
+        Ok(())
+    }
+
+    /// Signs the offsets of the partitions as they are, in a transaction of its own: should this
+    /// worker die in the first one that writes, whoever takes over must know whose it is.
+    fn sign(&mut self) -> Result<(), Trouble> {
+        self.open()?;
+        let offsets: Vec<_> = self.tracker.slots().map(Slot::start).collect();
+        self.end(&offsets)?;
+        self.transaction.is_unsigned = false;
+        Ok(())
+    }
+
+    /// Commits the transaction with these offsets.
+    fn end(&mut self, offsets: &[PartitionOffset]) -> Result<(), Trouble> {
+        let offsets = self.signed(offsets);
+        let what = "adding offsets to the transaction";
+        self.insist(what, |member| {
+            let consumer = member.consumer.client();
+            let producer = member.delivery.producer().client();
+            native::send_offsets(producer, &offsets, consumer, ONE_CALL)
+        })?;
+        self.insist("committing the transaction", |member| {
+            let committed = member.delivery.producer().commit_transaction(ONE_CALL);
+            committed.map_err(|error| NotSent::Refused(error.into()))
+        })?;
+        self.transaction.is_open = false;
+        counter!(names::TRANSACTIONS, "outcome" => "committed").increment(1);
         Ok(())
     }
 
@@ -178,25 +222,13 @@ impl Member {
         if commits.is_empty() || !self.tracker.slots().all(Slot::is_idle) {
             return Err(Trouble::Abort("not all that was read is done".to_owned()));
         }
-        let offsets = self.signed(&commits);
-        let what = "adding offsets to the transaction";
-        self.insist(what, |member| {
-            let consumer = member.consumer.client();
-            let producer = member.delivery.producer().client();
-            native::send_offsets(producer, &offsets, consumer, ONE_CALL)
-        })?;
-        self.insist("committing the transaction", |member| {
-            let committed = member.delivery.producer().commit_transaction(ONE_CALL);
-            committed.map_err(|error| NotSent::Refused(error.into()))
-        })?;
-        self.transaction.is_open = false;
+        self.end(&commits)?;
         self.transaction.committed += self.pace.messages();
         for at in &commits {
             self.tracker.confirmed(&at.topic, at.partition, at.offset);
         }
         self.settle();
         self.pace.asked(Instant::now());
-        counter!(names::TRANSACTIONS, "outcome" => "committed").increment(1);
         let seconds = since.elapsed().as_secs_f64();
         self.meters.transaction_commit_seconds.record(seconds);
         Ok(())

@@ -90,6 +90,7 @@ impl Member {
             let (settings, worker) = (&self.setup.settings, self.setup.number);
             let owners = inheritance::former_owners(&committed, settings, worker);
             inheritance::settle(settings, worker, owners);
+            self.transaction.taken_over();
         }
         // librdkafka remembers of a partition that it was paused when it was given away.
         if self.paused {
