@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::pipeline::code::Warnings;
 use crate::pipeline::enrich::Enrich;
+use crate::pipeline::filter::Condition;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Limits, SourceFormat};
 
@@ -91,7 +92,7 @@ pub struct Source {
 /// Where events go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Its name in settings and logs.
+    /// Its name in settings, logs and metrics.
     pub name: String,
     /// The topic.
     pub topic: String,
@@ -101,6 +102,20 @@ pub struct Output {
     pub key: Key,
     /// The kinds of events that go there.
     pub kinds: Vec<Kind>,
+    /// Which events of those kinds; all of them where there is none.
+    pub filter: Option<Condition>,
+}
+
+impl Output {
+    /// What an event must meet to go there.
+    pub fn condition(&self) -> Condition {
+        let kinds = if self.kinds.len() == Kind::ALL.len() {
+            None
+        } else {
+            Some(Condition::kinds(&self.kinds))
+        };
+        Condition::All(kinds.into_iter().chain(self.filter.clone()).collect())
+    }
 }
 
 /// What is rejected beside what the contract rejects.

@@ -203,6 +203,7 @@ impl Form {
             }
             Self::Address => "ADDRESS:PORT or off".to_owned(),
             Self::Tables => "a list of tables".to_owned(),
+            Self::Filter => "a table of conditions".to_owned(),
         }
     }
 }

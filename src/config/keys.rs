@@ -41,6 +41,8 @@ pub enum Form {
     Address,
     /// A list of tables.
     Tables,
+    /// A table of conditions on events.
+    Filter,
 }
 
 const fn key(path: &'static str, form: Form, default: &'static str, meaning: &'static str) -> Key {
@@ -163,12 +165,12 @@ pub const KEYS: &[Key] = &[
         "outputs",
         Form::Tables,
         r#"[{ name = "connections", topic = "network_connection.connections", kinds = ["connection", "idle"] }, { name = "listeners", topic = "network_connection.listeners", kinds = ["listener"] }]"#,
-        "Where events go; an event goes to every output that takes its kind. A list given replaces the default one; `outputs.NAME.KEY` sets one key of the output of that name.",
+        "Where events go; an event goes to every output that takes it. A list given replaces the default one; `outputs.NAME.KEY` sets one key of the output of that name.",
     ),
     key_without_default(
         "outputs[].name",
         Form::Name,
-        "Name of the output in settings and logs. By default its topic.",
+        "Name of the output in settings, logs and metrics. By default its topic.",
     ),
     key_without_default(
         "outputs[].topic",
@@ -183,15 +185,20 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "outputs[].key",
-        Form::OneOf(&["connection", "agent", "source", "none"]),
+        Form::OneOf(&["connection", "agent", "community_id", "source", "none"]),
         "\"connection\"",
-        "The Kafka key: the `connection_key`, the agent's id, the source, or none. Events of one key stay in order.",
+        "The Kafka key: the `connection_key`, the agent's id, the Community ID where the event has one, the source, or none. Events of one key stay in order.",
     ),
     key(
         "outputs[].kinds",
         Form::AnyOf(&["connection", "listener", "idle"]),
         r#"["connection", "listener", "idle"]"#,
-        "The kinds of events that go there.",
+        "The kinds of events that go there: the short form of a filter.",
+    ),
+    key_without_default(
+        "outputs[].filter",
+        Form::Filter,
+        "Which events of those kinds go there, by what they say; by default all of them. See docs/outputs.md.",
     ),
     key(
         "dead_letters.topic",

@@ -2,6 +2,7 @@
 
 use crate::kafka::KafkaSettings;
 use crate::kafka::settings::ClientProperties;
+use crate::pipeline::filter::Filter;
 use crate::pipeline::settings::{Output, Settings};
 
 use super::checked::Config;
@@ -24,6 +25,7 @@ impl Config {
             properties.collect()
         };
         KafkaSettings {
+            output_names: self.outputs.iter().map(|of| of.name.clone()).collect(),
             consumer: exposed(&self.kafka.consumer),
             producer: exposed(&self.kafka.producer),
             sources: self.source.topics.clone(),
@@ -50,7 +52,7 @@ impl Config {
         let outputs = self.outputs.iter().map(|output| Output {
             format: output.format,
             key: output.key,
-            kinds: output.kinds.clone(),
+            filter: Filter::new(&output.condition()),
             max_bytes: usize::MAX,
         });
         Settings {

@@ -20,7 +20,7 @@ use super::error::ConfigError;
 use super::given::Given;
 use super::kafka::{self, Properties};
 use super::load::{Reader, Shown};
-use super::outputs::refuse_loop;
+use super::outputs::{refuse_loop, refuse_unfounded};
 use super::value::quoted;
 
 /// The brokers abort a transaction that is open for 10 s.
@@ -40,7 +40,7 @@ impl Reader {
         let dead_letters_topic = dead_letters.text()?;
         let mut written: Vec<_> = outputs
             .iter()
-            .map(|(output, origin)| (output.topic.as_str(), origin))
+            .map(|placed| (placed.output.topic.as_str(), &placed.topic))
             .collect();
         if written
             .iter()
@@ -54,20 +54,29 @@ impl Reader {
         }
         written.push((&dead_letters_topic, dead_letters.origin()));
         refuse_loop(&source_topic, &source.topics, &written)?;
+        let commit = self.commit(delivery)?;
+        let retry = self.retry()?;
+        let memory = self.memory()?;
+        let validate = self.validate()?;
+        let enrich = self.enrich()?;
+        let reference = self.reference()?;
+        for placed in &outputs {
+            refuse_unfounded(placed, enrich.enabled, reference.network_labels.is_some())?;
+        }
         Ok(Config {
             delivery,
             workers,
             instance,
             kafka,
             source,
-            outputs: outputs.into_iter().map(|(output, _)| output).collect(),
+            outputs: outputs.into_iter().map(|placed| placed.output).collect(),
             dead_letters_topic,
-            commit: self.commit(delivery)?,
-            retry: self.retry()?,
-            memory: self.memory()?,
-            validate: self.validate()?,
-            enrich: self.enrich()?,
-            reference: self.reference()?,
+            commit,
+            retry,
+            memory,
+            validate,
+            enrich,
+            reference,
             brake: self.brake()?,
             stalled_after: self.get("watchdog.stalled_after")?.duration()?,
             shutdown_timeout: self.get("shutdown.timeout")?.duration()?,

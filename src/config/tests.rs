@@ -126,6 +126,10 @@ fn every_key_is_read_and_shown() {
             asn = "asn.mmdb"
             vendors = ["oui.csv", "mam.csv", "oui36.csv"]
             process_categories = "c.csv"
+            [[outputs]]
+            name = "b"
+            topic = "b"
+            filter.exposure = "any"
         "#,
         ..Given::default()
     };
@@ -348,6 +352,69 @@ fn an_error_never_has_a_secret() {
     assert!(!given.error().contains("hunter2"));
 }
 
+#[test]
+fn a_filter_is_read_from_the_file_a_variable_and_an_argument() {
+    use crate::pipeline::filter::{Condition, Field, LabelPart, Test};
+    let word = |field: Field, words: &[&str]| {
+        let known = field.words().into_iter();
+        let bits = known.filter(|(word, _)| words.contains(word));
+        let words = bits.map(|(_, bit)| bit).sum();
+        Condition::Is(Test::Word { field, words })
+    };
+    let not = |condition| Condition::Not(Box::new(condition));
+    let mut given = of_file(
+        r#"
+        networks.labels = "l.csv"
+        [[outputs]]
+        topic = "exposed"
+        filter = { all = [
+            { kind = "listener" },
+            { exposure = ["global", "any"] },
+            { not = { category = "browser" } },
+        ] }
+        [[outputs]]
+        topic = "dmz"
+        kinds = ["connection"]
+        [outputs.filter]
+        state = ["established", "SYN_SENT"]
+        direction = { perimeter = "inbound" }
+        label.role = ["dmz", "web"]
+        [[outputs]]
+        topic = "rest"
+        "#,
+    );
+    let outputs = given.config().outputs;
+    let exposed = Condition::All(vec![
+        word(Field::Kind, &["listener"]),
+        word(Field::Exposure, &["global", "any"]),
+        not(word(Field::Category, &["browser"])),
+    ]);
+    assert_eq!(outputs[0].filter, Some(exposed));
+    let roles = Condition::Is(Test::Label {
+        part: LabelPart::Role,
+        texts: vec!["dmz".to_owned(), "web".to_owned()],
+    });
+    let dmz = Condition::All(vec![
+        Condition::All(vec![word(Field::Perimeter, &["inbound"])]),
+        Condition::All(vec![roles]),
+        word(Field::State, &["ESTABLISHED", "SYN_SENT"]),
+    ]);
+    assert_eq!(outputs[1].filter.as_ref(), Some(&dmz));
+    let both = Condition::All(vec![word(Field::Kind, &["connection"]), dmz]);
+    assert_eq!(outputs[1].condition(), both);
+    assert_eq!(outputs[2].condition(), Condition::All(Vec::new()));
+
+    let idle = Some(word(Field::Kind, &["idle"]));
+    given.set = &["outputs.rest.filter={ kind = \"idle\" }"];
+    assert_eq!(given.config().outputs[2].filter, idle);
+    let shown = given.load().unwrap().shown;
+    let shown = shown.iter().find(|shown| shown.path == "outputs[2].filter");
+    assert_eq!(shown.unwrap().value, "{ kind = \"idle\" }");
+    given.set = &[];
+    given.variables = &[("NETSIEVE__OUTPUTS__REST__FILTER", "{ kind = \"idle\" }")];
+    assert_eq!(given.config().outputs[2].filter, idle);
+}
+
 /// Files that are refused, and why by the snapshot.
 const REFUSED: &[&str] = &[
     "workers = 0",
@@ -385,6 +452,23 @@ const REFUSED: &[&str] = &[
     "[[outputs]]\ntopic = \"a\"\nkinds = [\"listener\", \"server\"]",
     "[[outputs]]\ntopic = \"a\"\nkinds = []",
     "[[outputs]]\ntopic = \"a\"\nfromat = \"json\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter = \"listener\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter = {}",
+    "[[outputs]]\ntopic = \"a\"\nfilter = { knd = \"listener\" }",
+    "[[outputs]]\ntopic = \"a\"\nfilter.perimeter = \"inbound\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter.colour = \"red\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter.direction = \"inbound\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter.direction.perimetr = \"inbound\"",
+    "[[outputs]]\ntopic = \"a\"\n[outputs.filter]\nnot.any = [\n{ kind = \"idle\" },\n{ state = [\"LISTEN\", \"estblished\"] },\n]",
+    "[[outputs]]\ntopic = \"a\"\nfilter.exposure = \"everyone\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter.category = []",
+    "[[outputs]]\ntopic = \"a\"\nfilter.all = []",
+    "[[outputs]]\ntopic = \"a\"\nfilter.any = { kind = \"idle\" }",
+    "[[outputs]]\ntopic = \"a\"\nfilter.not = [{ kind = \"idle\" }]",
+    "[[outputs]]\ntopic = \"a\"\nfilter.label.site = \"\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter.label.site = \"ber\"",
+    "enrich.disable = \"direction\"\n[[outputs]]\ntopic = \"a\"\nfilter.not.direction.initiator = \"local\"",
+    "enrich.disable = \"community_id\"\n[[outputs]]\ntopic = \"a\"\nkey = \"community_id\"",
     "[[outputs]]\ntopic = \"a\"\n[[outputs]]\ntopic = \"a\"",
     "[outputs.other]\ntopic = \"a\"",
     "[dead_letters]\ntopic = \"network_connection.listeners\"",
@@ -484,6 +568,40 @@ fn an_error_says_what_where_and_what_to_do() {
             outputs[0].kinds is empty, netsieve.toml:3: name at least one kind
         [[outputs]]\ntopic = "a"\nfromat = "json"
             unknown key outputs[0].fromat, netsieve.toml:3: did you mean format?
+        [[outputs]]\ntopic = "a"\nfilter = "listener"
+            outputs[0].filter cannot be "listener", netsieve.toml:3: give a table such as { kind = "listener" }
+        [[outputs]]\ntopic = "a"\nfilter = {}
+            outputs[0].filter is empty, netsieve.toml:3: give it a condition
+        [[outputs]]\ntopic = "a"\nfilter = { knd = "listener" }
+            unknown key outputs[0].filter.knd, netsieve.toml:3: did you mean kind?
+        [[outputs]]\ntopic = "a"\nfilter.perimeter = "inbound"
+            unknown key outputs[0].filter.perimeter, netsieve.toml:3: did you mean direction.perimeter?
+        [[outputs]]\ntopic = "a"\nfilter.colour = "red"
+            unknown key outputs[0].filter.colour, netsieve.toml:3: give one of kind, state, direction.host, direction.perimeter, direction.initiator, scope.local, scope.remote, exposure, category, warning, label.name, label.role, label.site, label.tenant, all, any, not
+        [[outputs]]\ntopic = "a"\nfilter.direction = "inbound"
+            outputs[0].filter.direction cannot be "inbound", netsieve.toml:3: give one of direction.host, direction.perimeter, direction.initiator
+        [[outputs]]\ntopic = "a"\nfilter.direction.perimetr = "inbound"
+            unknown key outputs[0].filter.direction.perimetr, netsieve.toml:3: did you mean direction.perimeter?
+        [[outputs]]\ntopic = "a"\n[outputs.filter]\nnot.any = [\n{ kind = "idle" },\n{ state = ["LISTEN", "estblished"] },\n]
+            outputs[0].filter.not.any[1].state cannot be "estblished", netsieve.toml:6: did you mean ESTABLISHED?
+        [[outputs]]\ntopic = "a"\nfilter.exposure = "everyone"
+            outputs[0].filter.exposure cannot be "everyone", netsieve.toml:3: give one of loopback, link_local, private, global, any
+        [[outputs]]\ntopic = "a"\nfilter.category = []
+            outputs[0].filter.category is empty, netsieve.toml:3: name at least one
+        [[outputs]]\ntopic = "a"\nfilter.all = []
+            outputs[0].filter.all is empty, netsieve.toml:3: give it a condition
+        [[outputs]]\ntopic = "a"\nfilter.any = { kind = "idle" }
+            outputs[0].filter.any cannot be a table, netsieve.toml:3: give a list of tables
+        [[outputs]]\ntopic = "a"\nfilter.not = [{ kind = "idle" }]
+            outputs[0].filter.not cannot be a list, netsieve.toml:3: give a table such as { kind = "listener" }
+        [[outputs]]\ntopic = "a"\nfilter.label.site = ""
+            outputs[0].filter.label.site cannot be "", netsieve.toml:3: give a text or a list of texts
+        [[outputs]]\ntopic = "a"\nfilter.label.site = "ber"
+            outputs[0].filter asks for labels, and there are none, netsieve.toml:3: name their file in networks.labels
+        enrich.disable = "direction"\n[[outputs]]\ntopic = "a"\nfilter.not.direction.initiator = "local"
+            outputs[0].filter needs the enrichment direction, which is off, netsieve.toml:4: take it out of enrich.disable
+        enrich.disable = "community_id"\n[[outputs]]\ntopic = "a"\nkey = "community_id"
+            outputs[0].key needs the enrichment community_id, which is off, netsieve.toml:4: take it out of enrich.disable
         [[outputs]]\ntopic = "a"\n[[outputs]]\ntopic = "a"
             two outputs have the name a, netsieve.toml:3: give each its own name
         [outputs.other]\ntopic = "a"

@@ -23,6 +23,9 @@ pub(super) fn push_event(
         return pushed;
     }
     out.tally.unrouted += u64::from(out.events.len() == first_slot);
+    for slot in out.events.iter().skip(first_slot) {
+        out.tally.count_routed(slot.output);
+    }
     out.tally.count_warnings(event.warnings);
     if !event.facts.failure.is_empty() {
         out.tally.count_failures(event.facts.failure);
@@ -39,7 +42,7 @@ fn push_to_outputs(
 ) -> Result<(), Reject> {
     let mut encoded: [Option<std::ops::Range<usize>>; Format::COUNT] = Default::default();
     for (index, output) in settings.outputs.iter().enumerate() {
-        if !output.kinds.contains(&event.facts.kind) {
+        if !output.filter.takes(event) {
             continue;
         }
         let Some(slot) = encoded.get_mut(output.format as usize) else {
@@ -73,6 +76,11 @@ fn push_key(
     match output.key {
         Key::Connection => push_uuid(out, event.identity.connection_key),
         Key::Agent => out.extend_from_slice(message.metadata.agent_id.as_bytes()),
+        Key::CommunityId => {
+            if let Some(id) = event.facts.community_id {
+                out.extend_from_slice(id.as_bytes());
+            }
+        }
         Key::Source => {
             out.extend_from_slice(message.metadata.source.unwrap_or_default().as_bytes());
         }
