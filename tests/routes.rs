@@ -72,6 +72,36 @@ fn an_event_goes_to_every_output_that_takes_it_and_is_counted_for_each() {
 }
 
 #[test]
+fn what_goes_before_values_is_each_outputs_own() {
+    let prefixes: [&[u8]; 6] = [b"", b"12345", b"12345", b"", b"abc", b"12345"];
+    for order in [[0, 1, 2, 3, 4, 5], [4, 1, 0, 5, 2, 3], [1, 2, 0, 4, 5, 3]] {
+        let outputs = order.map(|index| Output {
+            prefix: prefixes[index].to_vec(),
+            ..Output::new(Format::Json, Key::None)
+        });
+        let mut out = Emitted::default();
+        let input = input(MESSAGE.as_bytes(), &[]);
+        let settings = settings(outputs.to_vec());
+        process(&input, &settings, &mut Workspace::default(), &mut out);
+        let events: Vec<_> = out.events().collect();
+        assert_eq!(events.len(), 4 * 6);
+        for of_one in events.chunks(6) {
+            let bare = |event: &Event<'_>| {
+                let prefix = &settings.outputs[event.output].prefix;
+                event
+                    .value
+                    .strip_prefix(&prefix[..])
+                    .expect("the prefix")
+                    .to_vec()
+            };
+            let first = bare(&of_one[0]);
+            assert!(serde_json::from_slice::<serde_json::Value>(&first).is_ok());
+            assert!(of_one.iter().all(|event| bare(event) == first));
+        }
+    }
+}
+
+#[test]
 fn an_event_too_large_for_one_output_counts_for_none() {
     let mut outputs = vec![output(&Condition::All(Vec::new())); 2];
     outputs[1].max_bytes = 1;

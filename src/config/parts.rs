@@ -46,12 +46,13 @@ impl Config {
         }
     }
 
-    /// The core's settings. What the topics take is not known here, nothing is too large for
-    /// them yet; and the tables are not loaded.
+    /// The core's settings. What the topics take and the ids of schemas are not known here:
+    /// nothing is too large for its topic yet, nor framed; and the tables are not loaded.
     pub fn core_settings(&self) -> Settings {
         let outputs = self.outputs.iter().map(|output| Output {
             format: output.format,
             key: output.key,
+            prefix: Vec::new(),
             filter: Filter::new(&output.condition()),
             max_bytes: usize::MAX,
         });

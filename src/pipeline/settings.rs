@@ -69,17 +69,20 @@ pub struct Output {
     pub key: Key,
     /// Which events go there.
     pub filter: Filter,
+    /// What goes before each value: the framing of a schema registry, made ready; mostly nothing.
+    pub prefix: Vec<u8>,
     /// Largest record that the topic takes, in bytes.
     pub max_bytes: usize,
 }
 
 impl Output {
-    /// An output that takes every event, of any size.
+    /// An output that takes every event, of any size, and has nothing before its values.
     pub fn new(format: Format, key: Key) -> Self {
         Self {
             format,
             key,
             filter: Filter::default(),
+            prefix: Vec::new(),
             max_bytes: usize::MAX,
         }
     }
