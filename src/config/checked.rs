@@ -15,6 +15,7 @@ use crate::kafka::settings::{
 };
 
 use crate::reference::Files;
+use crate::registry::{Framed, RegistrySettings};
 
 use super::kafka::Properties;
 
@@ -33,6 +34,8 @@ pub struct Config {
     pub source: Source,
     /// Where events go; at least one, of different names.
     pub outputs: Vec<Output>,
+    /// The schema registry, where one is given; it is when an output is framed.
+    pub schema_registry: Option<RegistrySettings>,
     /// The topic of what was rejected; neither a source nor an output.
     pub dead_letters_topic: String,
     /// When offsets are committed.
@@ -104,6 +107,8 @@ pub struct Output {
     pub kinds: Vec<Kind>,
     /// Which events of those kinds; all of them where there is none.
     pub filter: Option<Condition>,
+    /// What its values are framed under; nothing where they are bare.
+    pub framed: Option<Framed>,
 }
 
 impl Output {

@@ -6,6 +6,8 @@ use crate::pipeline::filter::Test;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key as KafkaKey};
 
+use crate::registry::{Framed, SubjectStrategy};
+
 use super::checked::Output;
 use super::error::{ConfigError, Origin};
 use super::given::{Given, is_name};
@@ -20,6 +22,7 @@ pub(super) struct Placed {
     pub(super) topic: Origin,
     key: Given,
     filter: Option<Given>,
+    framing: Given,
 }
 
 impl Reader {
@@ -109,6 +112,14 @@ impl Reader {
         let key = get("outputs[].key")?.ok_or_else(|| missing("key"))?;
         let kinds = get("outputs[].kinds")?.ok_or_else(|| missing("kinds"))?;
         let filter = get("outputs[].filter")?;
+        let framing = get("outputs[].framing")?.ok_or_else(|| missing("framing"))?;
+        let subject = get("outputs[].subject")?.ok_or_else(|| missing("subject"))?;
+        let strategy = subject.one_of(&[
+            ("topic", SubjectStrategy::Topic),
+            ("record", SubjectStrategy::Record),
+            ("topic_record", SubjectStrategy::TopicRecord),
+        ])?;
+        let is_framed = framing.one_of(&[("none", false), ("confluent", true)])?;
         let formats = Format::ALL.iter().map(|format| (format.name(), *format));
         let kafka_keys = [
             ("connection", KafkaKey::Connection),
@@ -118,10 +129,20 @@ impl Reader {
             ("none", KafkaKey::None),
         ];
         let all_kinds = Kind::ALL.iter().map(|kind| (kind.name(), *kind));
+        let format = format.one_of(&formats.collect::<Vec<_>>())?;
+        let framed = |topic: &str| Framed {
+            subject: strategy.subject(topic, format),
+            format,
+        };
         let output = Output {
+            framed: is_framed
+                .then(|| topic.text())
+                .transpose()?
+                .as_deref()
+                .map(framed),
             name: name.map_or_else(|| topic.text(), |name| name.text())?,
             topic: topic.text()?,
-            format: format.one_of(&formats.collect::<Vec<_>>())?,
+            format,
             key: key.one_of(&kafka_keys)?,
             kinds: kinds.any_of(&all_kinds.collect::<Vec<_>>())?,
             filter: filter.as_ref().map(Given::condition).transpose()?,
@@ -134,8 +155,35 @@ impl Reader {
             topic: topic.setting.origin,
             key,
             filter,
+            framing,
         })
     }
+}
+
+/// Refuses framing without a registry, and two formats under one subject.
+pub(super) fn refuse_unframeable(
+    outputs: &[Placed],
+    has_registry: bool,
+) -> Result<(), ConfigError> {
+    for placed in outputs {
+        let Some(framed) = &placed.output.framed else {
+            continue;
+        };
+        if !has_registry {
+            let remedy = "give schema_registry.url";
+            return Err(placed.framing.error("needs a schema registry", remedy));
+        }
+        let other = outputs
+            .iter()
+            .filter_map(|other| other.output.framed.as_ref());
+        let mut other = other.filter(|other| other.subject == framed.subject);
+        if other.any(|other| other.format != framed.format) {
+            let subject = quoted(&framed.subject);
+            let what = format!("has the subject {subject}, as an output in another format has");
+            return Err(placed.framing.error(what, "give them different subjects"));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses an output that waits for what no event says: what an enrichment that is switched off

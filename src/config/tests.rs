@@ -126,6 +126,10 @@ fn every_key_is_read_and_shown() {
             asn = "asn.mmdb"
             vendors = ["oui.csv", "mam.csv", "oui36.csv"]
             process_categories = "c.csv"
+            [schema_registry]
+            url = "http://r:8081"
+            username = "u"
+            password = "hunter2"
             [[outputs]]
             name = "b"
             topic = "b"
@@ -415,6 +419,57 @@ fn a_filter_is_read_from_the_file_a_variable_and_an_argument() {
     assert_eq!(given.config().outputs[2].filter, idle);
 }
 
+#[test]
+fn a_framed_output_has_its_subject_and_the_registry_its_credentials() {
+    use crate::registry::Framed;
+    let given = Given {
+        file: r#"
+        [schema_registry]
+        url = "https://registry.example:8081/apis/ccompat/v7"
+        username = "me"
+        password = "${env:SECRET}"
+        timeout = "2s"
+        register = false
+        [[outputs]]
+        topic = "a"
+        framing = "confluent"
+        [[outputs]]
+        topic = "b"
+        format = "json"
+        framing = "confluent"
+        subject = "topic_record"
+        [[outputs]]
+        topic = "c"
+        "#,
+        variables: &[("SECRET", "hunter2")],
+        ..Given::default()
+    };
+    let loaded = given.load().unwrap();
+    let framed = |subject: &str, format| {
+        let subject = subject.to_owned();
+        Some(Framed { subject, format })
+    };
+    let expected = [
+        framed("a-value", Format::Protobuf),
+        framed("b-netsieve.v1.Event", Format::Json),
+        None,
+    ];
+    let found: Vec<_> = loaded
+        .config
+        .outputs
+        .iter()
+        .map(|of| of.framed.clone())
+        .collect();
+    assert_eq!(found, expected);
+    let registry = loaded.config.schema_registry.unwrap();
+    assert_eq!(registry.timeout, Duration::from_secs(2));
+    assert!(!registry.register);
+    let (username, password) = registry.credentials.clone().unwrap();
+    assert_eq!((username.as_str(), password.expose()), ("me", "hunter2"));
+    let shown = format!("{:?}{registry:?}", loaded.shown);
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
 /// Files that are refused, and why by the snapshot.
 const REFUSED: &[&str] = &[
     "workers = 0",
@@ -452,6 +507,12 @@ const REFUSED: &[&str] = &[
     "[[outputs]]\ntopic = \"a\"\nkinds = [\"listener\", \"server\"]",
     "[[outputs]]\ntopic = \"a\"\nkinds = []",
     "[[outputs]]\ntopic = \"a\"\nfromat = \"json\"",
+    "[[outputs]]\ntopic = \"a\"\nframing = \"confluent\"",
+    "schema_registry.url = \"r:1\"\n[[outputs]]\ntopic = \"a\"",
+    "schema_registry.url = \"http://me:hunter2@r:1\"",
+    "[schema_registry]\nurl = \"http://r:1\"\nusername = \"u\"",
+    "[schema_registry]\nurl = \"http://r:1\"\nusername = \"u\"\npassword = \"${env:NOT_SET}\"",
+    "schema_registry.url = \"http://r:1\"\n[[outputs]]\ntopic = \"a\"\nframing = \"confluent\"\nsubject = \"record\"\n[[outputs]]\ntopic = \"b\"\nformat = \"json\"\nframing = \"confluent\"\nsubject = \"record\"",
     "[[outputs]]\ntopic = \"a\"\nfilter = \"listener\"",
     "[[outputs]]\ntopic = \"a\"\nfilter = {}",
     "[[outputs]]\ntopic = \"a\"\nfilter = { knd = \"listener\" }",
@@ -521,7 +582,7 @@ fn an_error_says_what_where_and_what_to_do() {
         [kafka]\nbootstrap = ""
             kafka.bootstrap cannot be "", netsieve.toml:2: give a text
         [kafka]\nbootstrap = "${env:BROKERS}"
-            kafka.bootstrap takes no reference, netsieve.toml:2: use ${env:…} and ${file:…} for librdkafka properties only
+            kafka.bootstrap takes no reference, netsieve.toml:2: use ${env:…} and ${file:…} for librdkafka properties and passwords only
         [kafka]\nbootstrap.servers = "a:1"
             kafka.bootstrap.servers cannot be given (set `kafka.bootstrap` instead), netsieve.toml:2: remove it
         [kafka]\nclient.rak = "a"
@@ -568,6 +629,18 @@ fn an_error_says_what_where_and_what_to_do() {
             outputs[0].kinds is empty, netsieve.toml:3: name at least one kind
         [[outputs]]\ntopic = "a"\nfromat = "json"
             unknown key outputs[0].fromat, netsieve.toml:3: did you mean format?
+        [[outputs]]\ntopic = "a"\nframing = "confluent"
+            outputs[0].framing needs a schema registry, netsieve.toml:3: give schema_registry.url
+        schema_registry.url = "r:1"\n[[outputs]]\ntopic = "a"
+            schema_registry.url is no such address, netsieve.toml:1: give http://HOST:PORT or https://HOST:PORT, and credentials by their own keys
+        schema_registry.url = "http://me:hunter2@r:1"
+            schema_registry.url is no such address, netsieve.toml:1: give http://HOST:PORT or https://HOST:PORT, and credentials by their own keys
+        [schema_registry]\nurl = "http://r:1"\nusername = "u"
+            schema_registry.username goes with another key, netsieve.toml:3: give schema_registry.username and schema_registry.password
+        [schema_registry]\nurl = "http://r:1"\nusername = "u"\npassword = "${env:NOT_SET}"
+            schema_registry.password refers to the variable NOT_SET, which is not set, netsieve.toml:4: set it
+        schema_registry.url = "http://r:1"\n[[outputs]]\ntopic = "a"\nframing = "confluent"\nsubject = "record"\n[[outputs]]\ntopic = "b"\nformat = "json"\nframing = "confluent"\nsubject = "record"
+            outputs[0].framing has the subject "netsieve.v1.Event", as an output in another format has, netsieve.toml:4: give them different subjects
         [[outputs]]\ntopic = "a"\nfilter = "listener"
             outputs[0].filter cannot be "listener", netsieve.toml:3: give a table such as { kind = "listener" }
         [[outputs]]\ntopic = "a"\nfilter = {}
