@@ -24,6 +24,7 @@ use netsieve::pipeline::enrich::maxmind::Database;
 use netsieve::pipeline::enrich::prefix::Prefix;
 use netsieve::pipeline::enrich::reference::Reference;
 use netsieve::pipeline::enrich::{Enrich, Enrichment, Enrichments};
+use netsieve::pipeline::filter::{Condition, Field, Filter, LabelPart, Test};
 use netsieve::pipeline::message::Input;
 use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
@@ -72,6 +73,22 @@ fn main() {
     let case = Case::new(1, false, Enrichments::ALL);
     case.measure_without("all, one record", Enrichments::NONE, rounds);
     measure_tables(rounds);
+    measure_filters(rounds);
+}
+
+/// What filters add to a record.
+fn measure_filters(rounds: usize) {
+    println!("filters: ns a record that two outputs cost more with them than by kind alone");
+    let case = Case::new(1_000, false, Enrichments::ALL);
+    let (mut plain, mut filtered) = (case.settings.clone(), case.settings.clone());
+    case.compare("no filter", &case.settings, &plain, rounds);
+    for output in &mut plain.outputs {
+        output.filter = Filter::default();
+    }
+    for output in &mut filtered.outputs {
+        output.filter = Filter::new(&typical_filter());
+    }
+    case.compare("seven tests", &filtered, &plain, rounds);
 }
 
 /// Prefixes of the table of labels, and networks of each of the two databases.
@@ -229,6 +246,33 @@ fn tables() -> Reference {
     }
 }
 
+/// A filter of seven tests that takes every event of the bench, and looks at most of them before
+/// it does.
+fn typical_filter() -> Condition {
+    let is = |field: Field, words: &[&str]| {
+        let known = field.words().into_iter();
+        let bits = known.filter(|(word, _)| words.contains(word));
+        let words = bits.fold(0, |all, (_, bit)| all | bit);
+        Condition::Is(Test::Word { field, words })
+    };
+    let not = |condition| Condition::Not(Box::new(condition));
+    let tenant = Condition::Is(Test::Label {
+        part: LabelPart::Tenant,
+        texts: vec!["nobody".to_owned()],
+    });
+    Condition::All(vec![
+        not(is(Field::Warning, &["expired", "zero_local_port"])),
+        not(is(Field::RemoteScope, &["documentation"])),
+        not(tenant),
+        not(is(Field::Initiator, &["unknown"])),
+        Condition::Any(vec![
+            is(Field::State, &["CLOSING"]),
+            is(Field::Category, &["remote_access"]),
+            Condition::kinds(Kind::ALL),
+        ]),
+    ])
+}
+
 struct Case {
     json: bool,
     records: usize,
@@ -348,6 +392,11 @@ impl Case {
     fn measure_without(&self, what: &str, enabled: Enrichments, rounds: usize) {
         let mut without = self.settings.clone();
         without.enrich.enabled = enabled;
+        self.compare(what, &self.settings, &without, rounds);
+    }
+
+    /// What the core costs more with some settings than with others.
+    fn compare(&self, what: &str, with: &Settings, without: &Settings, rounds: usize) {
         let (mut workspace, mut out) = (Workspace::default(), Emitted::default());
         let mut run = |settings: &Settings| {
             turn(&mut || {
@@ -361,7 +410,7 @@ impl Case {
             })
         };
         // The fastest turn of each side: what a neighbour on the machine takes is in the others.
-        let turns = (0..rounds).map(|_| (run(&self.settings), run(&without)));
+        let turns = (0..rounds).map(|_| (run(with), run(without)));
         let (with, without) = turns.fold((f64::MAX, f64::MAX), |(with, without), turn| {
             (with.min(turn.0), without.min(turn.1))
         });
@@ -411,10 +460,8 @@ fn spread(values: impl Iterator<Item = f64>) -> [f64; 3] {
 
 fn settings() -> Settings {
     let output = |kinds: &[Kind]| Output {
-        format: Format::Protobuf,
-        key: Key::Connection,
-        kinds: kinds.to_vec(),
-        max_bytes: 1 << 20,
+        filter: Filter::new(&Condition::kinds(kinds)),
+        ..Output::new(Format::Protobuf, Key::Connection)
     };
     Settings {
         format: SourceFormat::Auto,

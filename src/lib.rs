@@ -13,3 +13,4 @@ pub mod observe;
 pub mod pipeline;
 pub mod proto;
 pub mod reference;
+pub mod registry;

@@ -10,7 +10,6 @@ use netsieve::generate::{
 };
 use netsieve::pipeline::emit::Emitted;
 use netsieve::pipeline::message::{Header, Input};
-use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
 use netsieve::pipeline::{Workspace, code::Warnings, process};
 use netsieve::proto::v1;
@@ -23,12 +22,7 @@ fn settings(format: Format) -> Settings {
         reject: Warnings::NONE,
         limits: Limits::default(),
         enrich: netsieve::pipeline::enrich::Enrich::default(),
-        outputs: vec![Output {
-            format,
-            key: Key::Connection,
-            kinds: Kind::ALL.to_vec(),
-            max_bytes: usize::MAX,
-        }],
+        outputs: vec![Output::new(format, Key::Connection)],
         dead_letter_max_bytes: usize::MAX,
     }
 }

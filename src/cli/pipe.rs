@@ -21,7 +21,6 @@ use crate::pipeline::emit::{DeadLetter, Emitted, Tally};
 use crate::pipeline::enrich::Enrich;
 use crate::pipeline::explain::{self, Explanation};
 use crate::pipeline::message::Input;
-use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Output, Settings, SourceFormat};
 use crate::pipeline::{self, Workspace};
 
@@ -126,16 +125,11 @@ fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
         (false, InputFormat::Json) => SourceFormat::Json,
         (false, InputFormat::Protobuf) => SourceFormat::Protobuf,
     };
-    let output = Output {
-        format: match args.output {
-            OutputFormat::Json | OutputFormat::Table => Format::Json,
-            OutputFormat::Ecs => Format::Ecs,
-            OutputFormat::Ocsf => Format::Ocsf,
-            OutputFormat::Protobuf => Format::Protobuf,
-        },
-        key: Key::None,
-        kinds: Kind::ALL.to_vec(),
-        max_bytes: usize::MAX,
+    let output_format = match args.output {
+        OutputFormat::Json | OutputFormat::Table => Format::Json,
+        OutputFormat::Ecs => Format::Ecs,
+        OutputFormat::Ocsf => Format::Ocsf,
+        OutputFormat::Protobuf => Format::Protobuf,
     };
     Ok(Settings {
         format,
@@ -145,7 +139,7 @@ fn settings(args: &Args, global: &Global) -> Result<Settings, CliError> {
             reference: Arc::new(tables::load(&config)?.reference),
             ..config.enrich
         },
-        outputs: vec![output],
+        outputs: vec![Output::new(output_format, Key::None)],
         dead_letter_max_bytes: usize::MAX,
     })
 }

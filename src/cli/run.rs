@@ -4,10 +4,12 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 
 use crate::config::{Config, load};
-use crate::kafka::{self, Shutdown, Status};
+use crate::kafka::{self, Shutdown, Status, Summary};
 use crate::observe::health::Health;
 use crate::observe::http::{self, Pages};
 use crate::observe::{logs, metrics};
+use crate::pipeline::settings::Settings;
+use crate::registry::{self, RegistryError};
 
 use super::background::Background;
 use super::{CliError, Global, tables};
@@ -62,8 +64,13 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
         "starting"
     );
     let settings = config.kafka_settings(instance);
-    let core = config.core_settings();
-    let result = kafka::run(settings, core, &shutdown, &status, &tables);
+    let result = match framed_core(&config, &shutdown, &status) {
+        Ok(Some(core)) => {
+            kafka::run(settings, core, &shutdown, &status, &tables).map_err(CliError::from)
+        }
+        Ok(None) => Ok(Summary::default()),
+        Err(error) => Err(CliError::failure(error)),
+    };
     background.stop();
     let summary = result?;
     tracing::info!(
@@ -74,6 +81,33 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
         "ended"
     );
     Ok(())
+}
+
+/// The core's settings with the ids of the schemas; nothing when the run was to end before the
+/// registry had told them.
+fn framed_core(
+    config: &Config,
+    shutdown: &Shutdown,
+    status: &Status,
+) -> Result<Option<Settings>, RegistryError> {
+    let mut core = config.core_settings();
+    let Some(registry) = &config.schema_registry else {
+        return Ok(Some(core));
+    };
+    let framed: Vec<_> = config.outputs.iter().map(|of| of.framed.clone()).collect();
+    let give_up = || shutdown.is_requested();
+    let waiting = |error: &RegistryError| {
+        tracing::warn!(%error, "waiting for the schema registry");
+        status.start_waits(Some(&format!("waiting for the schema registry: {error}")));
+    };
+    let Some(prefixes) = registry::prefixes(&framed, registry, &give_up, &waiting)? else {
+        return Ok(None);
+    };
+    status.start_waits(None);
+    for (output, prefix) in core.outputs.iter_mut().zip(prefixes) {
+        output.prefix = prefix;
+    }
+    Ok(Some(core))
 }
 
 /// The name of this process: the one configured, or else the host's name and the HTTP port, or

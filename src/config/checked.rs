@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::pipeline::code::Warnings;
 use crate::pipeline::enrich::Enrich;
+use crate::pipeline::filter::Condition;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key, Limits, SourceFormat};
 
@@ -14,6 +15,7 @@ use crate::kafka::settings::{
 };
 
 use crate::reference::Files;
+use crate::registry::{Framed, RegistrySettings};
 
 use super::kafka::Properties;
 
@@ -32,6 +34,8 @@ pub struct Config {
     pub source: Source,
     /// Where events go; at least one, of different names.
     pub outputs: Vec<Output>,
+    /// The schema registry, where one is given; it is when an output is framed.
+    pub schema_registry: Option<RegistrySettings>,
     /// The topic of what was rejected; neither a source nor an output.
     pub dead_letters_topic: String,
     /// When offsets are committed.
@@ -91,7 +95,7 @@ pub struct Source {
 /// Where events go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Its name in settings and logs.
+    /// Its name in settings, logs and metrics.
     pub name: String,
     /// The topic.
     pub topic: String,
@@ -101,6 +105,22 @@ pub struct Output {
     pub key: Key,
     /// The kinds of events that go there.
     pub kinds: Vec<Kind>,
+    /// Which events of those kinds; all of them where there is none.
+    pub filter: Option<Condition>,
+    /// What its values are framed under; nothing where they are bare.
+    pub framed: Option<Framed>,
+}
+
+impl Output {
+    /// What an event must meet to go there.
+    pub fn condition(&self) -> Condition {
+        let kinds = if self.kinds.len() == Kind::ALL.len() {
+            None
+        } else {
+            Some(Condition::kinds(&self.kinds))
+        };
+        Condition::All(kinds.into_iter().chain(self.filter.clone()).collect())
+    }
 }
 
 /// What is rejected beside what the contract rejects.

@@ -4,7 +4,9 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::environment::Environment;
 use super::error::{ConfigError, Origin};
+use super::kafka::{self, Property};
 use super::keys::{Form, Key, most_alike};
 use super::value::{Setting, Value};
 
@@ -57,13 +59,26 @@ impl Given {
         };
         if text.contains("${env:") || text.contains("${file:") {
             let what = "takes no reference";
-            let remedy = "use ${env:…} and ${file:…} for librdkafka properties only";
+            let remedy = "use ${env:…} and ${file:…} for librdkafka properties and passwords only";
             return Err(self.error(what, remedy));
         }
         if matches!(self.key.form, Form::Name) && !is_name(&text) {
             return Err(self.misfit_of(setting));
         }
         Ok(text)
+    }
+
+    /// A secret, its references resolved.
+    pub(super) fn secret(&self, environment: &Environment) -> Result<Property, ConfigError> {
+        let misfit = || {
+            self.error(
+                "cannot be that",
+                format!("give {}", self.key.form.expected()),
+            )
+        };
+        let text = self.setting.text().ok_or_else(misfit)?;
+        let resolved = kafka::resolve(&text, &self.path, self.origin(), environment)?;
+        Ok(Property::secret(resolved.unwrap_or(text)))
     }
 
     /// The items of a list, or the one item that stands in place of a list.
@@ -203,6 +218,8 @@ impl Form {
             }
             Self::Address => "ADDRESS:PORT or off".to_owned(),
             Self::Tables => "a list of tables".to_owned(),
+            Self::Filter => "a table of conditions".to_owned(),
+            Self::Secret => "a text, or ${env:NAME} or ${file:PATH}".to_owned(),
         }
     }
 }

@@ -31,6 +31,11 @@ pub struct Property {
 pub(super) const HIDDEN: &str = "<hidden>";
 
 impl Property {
+    /// A secret.
+    pub(super) fn secret(text: String) -> Self {
+        Self { text, secret: true }
+    }
+
     /// The text itself, for librdkafka alone.
     pub fn expose(&self) -> &str {
         &self.text
@@ -153,7 +158,7 @@ fn meant(path: &str, name: &str) -> String {
 
 /// The text with every `${env:NAME}` and `${file:PATH}` replaced, or nothing where it has
 /// none. `$$` before a brace stands for a plain dollar sign.
-fn resolve(
+pub(super) fn resolve(
     text: &str,
     path: &str,
     origin: &Origin,

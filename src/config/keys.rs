@@ -41,6 +41,10 @@ pub enum Form {
     Address,
     /// A list of tables.
     Tables,
+    /// A table of conditions on events.
+    Filter,
+    /// Text that is never shown, and may refer: `${env:NAME}`, `${file:PATH}`.
+    Secret,
 }
 
 const fn key(path: &'static str, form: Form, default: &'static str, meaning: &'static str) -> Key {
@@ -163,12 +167,12 @@ pub const KEYS: &[Key] = &[
         "outputs",
         Form::Tables,
         r#"[{ name = "connections", topic = "network_connection.connections", kinds = ["connection", "idle"] }, { name = "listeners", topic = "network_connection.listeners", kinds = ["listener"] }]"#,
-        "Where events go; an event goes to every output that takes its kind. A list given replaces the default one; `outputs.NAME.KEY` sets one key of the output of that name.",
+        "Where events go; an event goes to every output that takes it. A list given replaces the default one; `outputs.NAME.KEY` sets one key of the output of that name.",
     ),
     key_without_default(
         "outputs[].name",
         Form::Name,
-        "Name of the output in settings and logs. By default its topic.",
+        "Name of the output in settings, logs and metrics. By default its topic.",
     ),
     key_without_default(
         "outputs[].topic",
@@ -183,15 +187,59 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "outputs[].key",
-        Form::OneOf(&["connection", "agent", "source", "none"]),
+        Form::OneOf(&["connection", "agent", "community_id", "source", "none"]),
         "\"connection\"",
-        "The Kafka key: the `connection_key`, the agent's id, the source, or none. Events of one key stay in order.",
+        "The Kafka key: the `connection_key`, the agent's id, the Community ID where the event has one, the source, or none. Events of one key stay in order.",
     ),
     key(
         "outputs[].kinds",
         Form::AnyOf(&["connection", "listener", "idle"]),
         r#"["connection", "listener", "idle"]"#,
-        "The kinds of events that go there.",
+        "The kinds of events that go there: the short form of a filter.",
+    ),
+    key(
+        "outputs[].framing",
+        Form::OneOf(&["none", "confluent"]),
+        "\"none\"",
+        "What goes before each value: nothing, or the schema's id in the framing that clients of Confluent's schema registry expect; it needs `schema_registry.url`.",
+    ),
+    key(
+        "outputs[].subject",
+        Form::OneOf(&["topic", "record", "topic_record"]),
+        "\"topic\"",
+        "The subject of the schema of framed values: `TOPIC-value`, the record's name, or `TOPIC-RECORD`.",
+    ),
+    key_without_default(
+        "outputs[].filter",
+        Form::Filter,
+        "Which events of those kinds go there, by what they say; by default all of them. See docs/outputs.md.",
+    ),
+    key_without_default(
+        "schema_registry.url",
+        Form::Text,
+        "Where the API of a schema registry begins, `http://HOST:PORT` or `https://…`: that of Confluent or one that has its API. It is asked at the start only.",
+    ),
+    key_without_default(
+        "schema_registry.username",
+        Form::Text,
+        "User name for basic authentication.",
+    ),
+    key_without_default(
+        "schema_registry.password",
+        Form::Secret,
+        "Its password, best as `${env:NAME}` or `${file:PATH}`.",
+    ),
+    key(
+        "schema_registry.timeout",
+        Form::Duration(100, 5 * 60 * SECOND),
+        "\"5s\"",
+        "How long one request may take. A registry that does not answer is asked again; the start waits.",
+    ),
+    key(
+        "schema_registry.register",
+        Form::Flag,
+        "true",
+        "Whether schemas are registered at the start; otherwise they are only looked up, and one that is not there ends the run.",
     ),
     key(
         "dead_letters.topic",

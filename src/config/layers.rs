@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::environment::Environment;
 use super::error::{ConfigError, Origin};
 use super::keys;
+use super::outputs::output_key;
 use super::value::{Setting, Value, from_toml};
 
 /// Settings by path.
@@ -118,7 +119,7 @@ fn typed(text: &str, origin: Origin) -> Setting {
 /// Adds a value under its path; a table adds its entries, each under its own.
 fn flatten(path: &str, setting: Setting, layer: &mut Layer) -> Result<(), ConfigError> {
     match setting.value {
-        Value::Table(entries) if !entries.is_empty() => {
+        Value::Table(entries) if !entries.is_empty() && !is_filter(path) => {
             for (key, entry) in entries {
                 let path = match path {
                     "" => key,
@@ -140,6 +141,12 @@ fn flatten(path: &str, setting: Setting, layer: &mut Layer) -> Result<(), Config
             }
         },
     }
+}
+
+/// Whether the table of that path is a value of its own, and no section.
+fn is_filter(path: &str) -> bool {
+    let key = output_key(path).and_then(|(_, key)| keys::find(&format!("outputs[].{key}")));
+    key.is_some_and(|key| matches!(key.form, keys::Form::Filter))
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::checked::Config;
 use super::environment::Environment;
 use super::error::{ConfigError, Origin};
+use super::filter;
 use super::given::Given;
+use super::kafka::HIDDEN;
 use super::keys::{self, Form};
 use super::layers::{self, Layer};
 use super::outputs::output_key;
@@ -155,6 +157,8 @@ fn default_of(key: &keys::Key) -> Option<Setting> {
 fn in_toml(form: &Form, setting: &Setting) -> String {
     let text = || setting.text().map(|text| quoted(&text));
     match (form, &setting.value) {
+        (Form::Secret, _) => quoted(HIDDEN),
+        (Form::Filter, _) => filter::in_toml(setting),
         (_, Value::List(items)) => {
             let items = items.iter().map(|item| in_toml(form, item));
             format!("[{}]", items.collect::<Vec<_>>().join(", "))

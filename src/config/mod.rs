@@ -7,6 +7,7 @@
 mod checked;
 mod environment;
 mod error;
+mod filter;
 mod given;
 mod kafka;
 pub mod keys;

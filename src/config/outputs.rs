@@ -1,8 +1,12 @@
 //! The outputs, and the rule that nothing that is written is read again.
 
 use crate::kafka::sources::Sources;
+use crate::pipeline::enrich::{Enrichment, Enrichments};
+use crate::pipeline::filter::Test;
 use crate::pipeline::record::Kind;
 use crate::pipeline::settings::{Format, Key as KafkaKey};
+
+use crate::registry::{Framed, SubjectStrategy};
 
 use super::checked::Output;
 use super::error::{ConfigError, Origin};
@@ -12,9 +16,18 @@ use super::layers::Layer;
 use super::load::{Reader, unknown};
 use super::value::{Setting, Value, quoted};
 
+/// An output, and where its parts were given.
+pub(super) struct Placed {
+    pub(super) output: Output,
+    pub(super) topic: Origin,
+    key: Given,
+    filter: Option<Given>,
+    framing: Given,
+}
+
 impl Reader {
-    /// The outputs, each with where its topic was given.
-    pub(super) fn outputs(&mut self) -> Result<Vec<(Output, Origin)>, ConfigError> {
+    /// The outputs.
+    pub(super) fn outputs(&mut self) -> Result<Vec<Placed>, ConfigError> {
         let list = self.get("outputs")?;
         let misfit = || list.error("cannot be that", "give a list of tables, [[outputs]]");
         let Value::List(items) = &list.setting.value else {
@@ -31,14 +44,15 @@ impl Reader {
             tables.push((table.clone(), item.origin.clone()));
         }
         self.set_keys_of_outputs(&mut tables)?;
-        let mut outputs: Vec<(Output, Origin)> = Vec::new();
+        let mut outputs: Vec<Placed> = Vec::new();
         for (index, (table, origin)) in tables.into_iter().enumerate() {
-            let (output, topic_origin) = self.output(index, table, &origin)?;
-            if outputs.iter().any(|(other, _)| other.name == output.name) {
-                let what = format!("two outputs have the name {}", output.name);
+            let placed = self.output(index, table, &origin)?;
+            let name = &placed.output.name;
+            if outputs.iter().any(|other| other.output.name == *name) {
+                let what = format!("two outputs have the name {name}");
                 return Err(ConfigError::new(what, origin, "give each its own name"));
             }
-            outputs.push((output, topic_origin));
+            outputs.push(placed);
         }
         Ok(outputs)
     }
@@ -75,7 +89,7 @@ impl Reader {
         index: usize,
         mut table: Layer,
         origin: &Origin,
-    ) -> Result<(Output, Origin), ConfigError> {
+    ) -> Result<Placed, ConfigError> {
         for (name, setting) in &table {
             let key = format!("outputs[].{name}");
             if keys::find(&key).is_none() {
@@ -97,26 +111,110 @@ impl Reader {
         let format = get("outputs[].format")?.ok_or_else(|| missing("format"))?;
         let key = get("outputs[].key")?.ok_or_else(|| missing("key"))?;
         let kinds = get("outputs[].kinds")?.ok_or_else(|| missing("kinds"))?;
+        let filter = get("outputs[].filter")?;
+        let framing = get("outputs[].framing")?.ok_or_else(|| missing("framing"))?;
+        let subject = get("outputs[].subject")?.ok_or_else(|| missing("subject"))?;
+        let strategy = subject.one_of(&[
+            ("topic", SubjectStrategy::Topic),
+            ("record", SubjectStrategy::Record),
+            ("topic_record", SubjectStrategy::TopicRecord),
+        ])?;
+        let is_framed = framing.one_of(&[("none", false), ("confluent", true)])?;
         let formats = Format::ALL.iter().map(|format| (format.name(), *format));
         let kafka_keys = [
             ("connection", KafkaKey::Connection),
             ("agent", KafkaKey::Agent),
+            ("community_id", KafkaKey::CommunityId),
             ("source", KafkaKey::Source),
             ("none", KafkaKey::None),
         ];
         let all_kinds = Kind::ALL.iter().map(|kind| (kind.name(), *kind));
+        let format = format.one_of(&formats.collect::<Vec<_>>())?;
+        let framed = |topic: &str| Framed {
+            subject: strategy.subject(topic, format),
+            format,
+        };
         let output = Output {
+            framed: is_framed
+                .then(|| topic.text())
+                .transpose()?
+                .as_deref()
+                .map(framed),
             name: name.map_or_else(|| topic.text(), |name| name.text())?,
             topic: topic.text()?,
-            format: format.one_of(&formats.collect::<Vec<_>>())?,
+            format,
             key: key.one_of(&kafka_keys)?,
             kinds: kinds.any_of(&all_kinds.collect::<Vec<_>>())?,
+            filter: filter.as_ref().map(Given::condition).transpose()?,
         };
         if output.kinds.is_empty() {
             return Err(kinds.error("is empty", "name at least one kind"));
         }
-        Ok((output, topic.setting.origin))
+        Ok(Placed {
+            output,
+            topic: topic.setting.origin,
+            key,
+            filter,
+            framing,
+        })
     }
+}
+
+/// Refuses framing without a registry, and two formats under one subject.
+pub(super) fn refuse_unframeable(
+    outputs: &[Placed],
+    has_registry: bool,
+) -> Result<(), ConfigError> {
+    for placed in outputs {
+        let Some(framed) = &placed.output.framed else {
+            continue;
+        };
+        if !has_registry {
+            let remedy = "give schema_registry.url";
+            return Err(placed.framing.error("needs a schema registry", remedy));
+        }
+        let other = outputs
+            .iter()
+            .filter_map(|other| other.output.framed.as_ref());
+        let mut other = other.filter(|other| other.subject == framed.subject);
+        if other.any(|other| other.format != framed.format) {
+            let subject = quoted(&framed.subject);
+            let what = format!("has the subject {subject}, as an output in another format has");
+            return Err(placed.framing.error(what, "give them different subjects"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an output that waits for what no event says: what an enrichment that is switched off
+/// would find out, or labels without a table of them.
+pub(super) fn refuse_unfounded(
+    placed: &Placed,
+    enabled: Enrichments,
+    has_labels: bool,
+) -> Result<(), ConfigError> {
+    if let Some(given) = &placed.filter {
+        let condition = placed.output.condition();
+        let asked = condition.tests().into_iter().filter_map(Test::enrichment);
+        for enrichment in asked {
+            if !enabled.has(enrichment) {
+                return Err(switched_off(given, enrichment));
+            }
+            if enrichment == Enrichment::NetworkLabel && !has_labels {
+                let remedy = "name their file in networks.labels";
+                return Err(given.error("asks for labels, and there are none", remedy));
+            }
+        }
+    }
+    if placed.output.key == KafkaKey::CommunityId && !enabled.has(Enrichment::CommunityId) {
+        return Err(switched_off(&placed.key, Enrichment::CommunityId));
+    }
+    Ok(())
+}
+
+fn switched_off(given: &Given, enrichment: Enrichment) -> ConfigError {
+    let what = format!("needs the enrichment {}, which is off", enrichment.name());
+    given.error(what, "take it out of enrich.disable")
 }
 
 /// Name and key of `outputs.NAME.KEY`, where there is such a key.

@@ -2,6 +2,7 @@
 
 use crate::kafka::KafkaSettings;
 use crate::kafka::settings::ClientProperties;
+use crate::pipeline::filter::Filter;
 use crate::pipeline::settings::{Output, Settings};
 
 use super::checked::Config;
@@ -24,6 +25,7 @@ impl Config {
             properties.collect()
         };
         KafkaSettings {
+            output_names: self.outputs.iter().map(|of| of.name.clone()).collect(),
             consumer: exposed(&self.kafka.consumer),
             producer: exposed(&self.kafka.producer),
             sources: self.source.topics.clone(),
@@ -44,13 +46,14 @@ impl Config {
         }
     }
 
-    /// The core's settings. What the topics take is not known here, nothing is too large for
-    /// them yet; and the tables are not loaded.
+    /// The core's settings. What the topics take and the ids of schemas are not known here:
+    /// nothing is too large for its topic yet, nor framed; and the tables are not loaded.
     pub fn core_settings(&self) -> Settings {
         let outputs = self.outputs.iter().map(|output| Output {
             format: output.format,
             key: output.key,
-            kinds: output.kinds.clone(),
+            prefix: Vec::new(),
+            filter: Filter::new(&output.condition()),
             max_bytes: usize::MAX,
         });
         Settings {

@@ -13,6 +13,7 @@ use crate::pipeline::enrich::internal::Internal;
 use crate::pipeline::enrich::{Enrich, Enrichment, Enrichments};
 use crate::pipeline::settings::{Limits, SourceFormat};
 use crate::reference::Files;
+use crate::registry::RegistrySettings;
 
 use super::checked::{Config, Kafka, Log, LogFormat, Source, Validate};
 use super::environment::Environment;
@@ -20,7 +21,7 @@ use super::error::ConfigError;
 use super::given::Given;
 use super::kafka::{self, Properties};
 use super::load::{Reader, Shown};
-use super::outputs::refuse_loop;
+use super::outputs::{refuse_loop, refuse_unfounded, refuse_unframeable};
 use super::value::quoted;
 
 /// The brokers abort a transaction that is open for 10 s.
@@ -36,11 +37,13 @@ impl Reader {
         let source_topic = self.get("source.topic")?;
         let source = self.source(&source_topic)?;
         let outputs = self.outputs()?;
+        let schema_registry = self.schema_registry(environment)?;
+        refuse_unframeable(&outputs, schema_registry.is_some())?;
         let dead_letters = self.get("dead_letters.topic")?;
         let dead_letters_topic = dead_letters.text()?;
         let mut written: Vec<_> = outputs
             .iter()
-            .map(|(output, origin)| (output.topic.as_str(), origin))
+            .map(|placed| (placed.output.topic.as_str(), &placed.topic))
             .collect();
         if written
             .iter()
@@ -54,20 +57,30 @@ impl Reader {
         }
         written.push((&dead_letters_topic, dead_letters.origin()));
         refuse_loop(&source_topic, &source.topics, &written)?;
+        let commit = self.commit(delivery)?;
+        let retry = self.retry()?;
+        let memory = self.memory()?;
+        let validate = self.validate()?;
+        let enrich = self.enrich()?;
+        let reference = self.reference()?;
+        for placed in &outputs {
+            refuse_unfounded(placed, enrich.enabled, reference.network_labels.is_some())?;
+        }
         Ok(Config {
             delivery,
             workers,
             instance,
             kafka,
             source,
-            outputs: outputs.into_iter().map(|(output, _)| output).collect(),
+            outputs: outputs.into_iter().map(|placed| placed.output).collect(),
+            schema_registry,
             dead_letters_topic,
-            commit: self.commit(delivery)?,
-            retry: self.retry()?,
-            memory: self.memory()?,
-            validate: self.validate()?,
-            enrich: self.enrich()?,
-            reference: self.reference()?,
+            commit,
+            retry,
+            memory,
+            validate,
+            enrich,
+            reference,
             brake: self.brake()?,
             stalled_after: self.get("watchdog.stalled_after")?.duration()?,
             shutdown_timeout: self.get("shutdown.timeout")?.duration()?,
@@ -188,6 +201,46 @@ impl Reader {
             format: self.get("source.format")?.one_of(&words)?,
             on_data_loss: self.get("source.on_data_loss")?.one_of(&losses)?,
         })
+    }
+
+    fn schema_registry(
+        &mut self,
+        environment: &Environment,
+    ) -> Result<Option<RegistrySettings>, ConfigError> {
+        let url = self.find("schema_registry.url")?;
+        let username = self.find("schema_registry.username")?;
+        let password = self.find("schema_registry.password")?;
+        let timeout = self.get("schema_registry.timeout")?.duration()?;
+        let register = self.get("schema_registry.register")?.flag()?;
+        let credentials = match (&username, &password) {
+            (None, None) => None,
+            (Some(username), Some(password)) => {
+                Some((username.text()?, password.secret(environment)?))
+            }
+            (Some(one), None) | (None, Some(one)) => {
+                let remedy = "give schema_registry.username and schema_registry.password";
+                return Err(one.error("goes with another key", remedy));
+            }
+        };
+        let Some(given) = url else {
+            return Ok(None);
+        };
+        let url = given.text()?;
+        let host = ["http://", "https://"]
+            .iter()
+            .find_map(|of| url.strip_prefix(of));
+        if host.is_none_or(|host| host.is_empty() || host.contains(['@', '?', '#', ' '])) {
+            // It is not repeated: there may be a password in it.
+            let remedy =
+                "give http://HOST:PORT or https://HOST:PORT, and credentials by their own keys";
+            return Err(given.error("is no such address", remedy));
+        }
+        Ok(Some(RegistrySettings {
+            url,
+            credentials,
+            timeout,
+            register,
+        }))
     }
 
     fn commit(&mut self, delivery: Guarantee) -> Result<CommitSettings, ConfigError> {

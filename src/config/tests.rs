@@ -126,6 +126,14 @@ fn every_key_is_read_and_shown() {
             asn = "asn.mmdb"
             vendors = ["oui.csv", "mam.csv", "oui36.csv"]
             process_categories = "c.csv"
+            [schema_registry]
+            url = "http://r:8081"
+            username = "u"
+            password = "hunter2"
+            [[outputs]]
+            name = "b"
+            topic = "b"
+            filter.exposure = "any"
         "#,
         ..Given::default()
     };
@@ -348,6 +356,120 @@ fn an_error_never_has_a_secret() {
     assert!(!given.error().contains("hunter2"));
 }
 
+#[test]
+fn a_filter_is_read_from_the_file_a_variable_and_an_argument() {
+    use crate::pipeline::filter::{Condition, Field, LabelPart, Test};
+    let word = |field: Field, words: &[&str]| {
+        let known = field.words().into_iter();
+        let bits = known.filter(|(word, _)| words.contains(word));
+        let words = bits.map(|(_, bit)| bit).sum();
+        Condition::Is(Test::Word { field, words })
+    };
+    let not = |condition| Condition::Not(Box::new(condition));
+    let mut given = of_file(
+        r#"
+        networks.labels = "l.csv"
+        [[outputs]]
+        topic = "exposed"
+        filter = { all = [
+            { kind = "listener" },
+            { exposure = ["global", "any"] },
+            { not = { category = "browser" } },
+        ] }
+        [[outputs]]
+        topic = "dmz"
+        kinds = ["connection"]
+        [outputs.filter]
+        state = ["established", "SYN_SENT"]
+        direction = { perimeter = "inbound" }
+        label.role = ["dmz", "web"]
+        [[outputs]]
+        topic = "rest"
+        "#,
+    );
+    let outputs = given.config().outputs;
+    let exposed = Condition::All(vec![
+        word(Field::Kind, &["listener"]),
+        word(Field::Exposure, &["global", "any"]),
+        not(word(Field::Category, &["browser"])),
+    ]);
+    assert_eq!(outputs[0].filter, Some(exposed));
+    let roles = Condition::Is(Test::Label {
+        part: LabelPart::Role,
+        texts: vec!["dmz".to_owned(), "web".to_owned()],
+    });
+    let dmz = Condition::All(vec![
+        Condition::All(vec![word(Field::Perimeter, &["inbound"])]),
+        Condition::All(vec![roles]),
+        word(Field::State, &["ESTABLISHED", "SYN_SENT"]),
+    ]);
+    assert_eq!(outputs[1].filter.as_ref(), Some(&dmz));
+    let both = Condition::All(vec![word(Field::Kind, &["connection"]), dmz]);
+    assert_eq!(outputs[1].condition(), both);
+    assert_eq!(outputs[2].condition(), Condition::All(Vec::new()));
+
+    let idle = Some(word(Field::Kind, &["idle"]));
+    given.set = &["outputs.rest.filter={ kind = \"idle\" }"];
+    assert_eq!(given.config().outputs[2].filter, idle);
+    let shown = given.load().unwrap().shown;
+    let shown = shown.iter().find(|shown| shown.path == "outputs[2].filter");
+    assert_eq!(shown.unwrap().value, "{ kind = \"idle\" }");
+    given.set = &[];
+    given.variables = &[("NETSIEVE__OUTPUTS__REST__FILTER", "{ kind = \"idle\" }")];
+    assert_eq!(given.config().outputs[2].filter, idle);
+}
+
+#[test]
+fn a_framed_output_has_its_subject_and_the_registry_its_credentials() {
+    use crate::registry::Framed;
+    let given = Given {
+        file: r#"
+        [schema_registry]
+        url = "https://registry.example:8081/apis/ccompat/v7"
+        username = "me"
+        password = "${env:SECRET}"
+        timeout = "2s"
+        register = false
+        [[outputs]]
+        topic = "a"
+        framing = "confluent"
+        [[outputs]]
+        topic = "b"
+        format = "json"
+        framing = "confluent"
+        subject = "topic_record"
+        [[outputs]]
+        topic = "c"
+        "#,
+        variables: &[("SECRET", "hunter2")],
+        ..Given::default()
+    };
+    let loaded = given.load().unwrap();
+    let framed = |subject: &str, format| {
+        let subject = subject.to_owned();
+        Some(Framed { subject, format })
+    };
+    let expected = [
+        framed("a-value", Format::Protobuf),
+        framed("b-netsieve.v1.Event", Format::Json),
+        None,
+    ];
+    let found: Vec<_> = loaded
+        .config
+        .outputs
+        .iter()
+        .map(|of| of.framed.clone())
+        .collect();
+    assert_eq!(found, expected);
+    let registry = loaded.config.schema_registry.unwrap();
+    assert_eq!(registry.timeout, Duration::from_secs(2));
+    assert!(!registry.register);
+    let (username, password) = registry.credentials.clone().unwrap();
+    assert_eq!((username.as_str(), password.expose()), ("me", "hunter2"));
+    let shown = format!("{:?}{registry:?}", loaded.shown);
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
 /// Files that are refused, and why by the snapshot.
 const REFUSED: &[&str] = &[
     "workers = 0",
@@ -385,6 +507,29 @@ const REFUSED: &[&str] = &[
     "[[outputs]]\ntopic = \"a\"\nkinds = [\"listener\", \"server\"]",
     "[[outputs]]\ntopic = \"a\"\nkinds = []",
     "[[outputs]]\ntopic = \"a\"\nfromat = \"json\"",
+    "[[outputs]]\ntopic = \"a\"\nframing = \"confluent\"",
+    "schema_registry.url = \"r:1\"\n[[outputs]]\ntopic = \"a\"",
+    "schema_registry.url = \"http://me:hunter2@r:1\"",
+    "[schema_registry]\nurl = \"http://r:1\"\nusername = \"u\"",
+    "[schema_registry]\nurl = \"http://r:1\"\nusername = \"u\"\npassword = \"${env:NOT_SET}\"",
+    "schema_registry.url = \"http://r:1\"\n[[outputs]]\ntopic = \"a\"\nframing = \"confluent\"\nsubject = \"record\"\n[[outputs]]\ntopic = \"b\"\nformat = \"json\"\nframing = \"confluent\"\nsubject = \"record\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter = \"listener\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter = {}",
+    "[[outputs]]\ntopic = \"a\"\nfilter = { knd = \"listener\" }",
+    "[[outputs]]\ntopic = \"a\"\nfilter.perimeter = \"inbound\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter.colour = \"red\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter.direction = \"inbound\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter.direction.perimetr = \"inbound\"",
+    "[[outputs]]\ntopic = \"a\"\n[outputs.filter]\nnot.any = [\n{ kind = \"idle\" },\n{ state = [\"LISTEN\", \"estblished\"] },\n]",
+    "[[outputs]]\ntopic = \"a\"\nfilter.exposure = \"everyone\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter.category = []",
+    "[[outputs]]\ntopic = \"a\"\nfilter.all = []",
+    "[[outputs]]\ntopic = \"a\"\nfilter.any = { kind = \"idle\" }",
+    "[[outputs]]\ntopic = \"a\"\nfilter.not = [{ kind = \"idle\" }]",
+    "[[outputs]]\ntopic = \"a\"\nfilter.label.site = \"\"",
+    "[[outputs]]\ntopic = \"a\"\nfilter.label.site = \"ber\"",
+    "enrich.disable = \"direction\"\n[[outputs]]\ntopic = \"a\"\nfilter.not.direction.initiator = \"local\"",
+    "enrich.disable = \"community_id\"\n[[outputs]]\ntopic = \"a\"\nkey = \"community_id\"",
     "[[outputs]]\ntopic = \"a\"\n[[outputs]]\ntopic = \"a\"",
     "[outputs.other]\ntopic = \"a\"",
     "[dead_letters]\ntopic = \"network_connection.listeners\"",
@@ -437,7 +582,7 @@ fn an_error_says_what_where_and_what_to_do() {
         [kafka]\nbootstrap = ""
             kafka.bootstrap cannot be "", netsieve.toml:2: give a text
         [kafka]\nbootstrap = "${env:BROKERS}"
-            kafka.bootstrap takes no reference, netsieve.toml:2: use ${env:…} and ${file:…} for librdkafka properties only
+            kafka.bootstrap takes no reference, netsieve.toml:2: use ${env:…} and ${file:…} for librdkafka properties and passwords only
         [kafka]\nbootstrap.servers = "a:1"
             kafka.bootstrap.servers cannot be given (set `kafka.bootstrap` instead), netsieve.toml:2: remove it
         [kafka]\nclient.rak = "a"
@@ -484,6 +629,52 @@ fn an_error_says_what_where_and_what_to_do() {
             outputs[0].kinds is empty, netsieve.toml:3: name at least one kind
         [[outputs]]\ntopic = "a"\nfromat = "json"
             unknown key outputs[0].fromat, netsieve.toml:3: did you mean format?
+        [[outputs]]\ntopic = "a"\nframing = "confluent"
+            outputs[0].framing needs a schema registry, netsieve.toml:3: give schema_registry.url
+        schema_registry.url = "r:1"\n[[outputs]]\ntopic = "a"
+            schema_registry.url is no such address, netsieve.toml:1: give http://HOST:PORT or https://HOST:PORT, and credentials by their own keys
+        schema_registry.url = "http://me:hunter2@r:1"
+            schema_registry.url is no such address, netsieve.toml:1: give http://HOST:PORT or https://HOST:PORT, and credentials by their own keys
+        [schema_registry]\nurl = "http://r:1"\nusername = "u"
+            schema_registry.username goes with another key, netsieve.toml:3: give schema_registry.username and schema_registry.password
+        [schema_registry]\nurl = "http://r:1"\nusername = "u"\npassword = "${env:NOT_SET}"
+            schema_registry.password refers to the variable NOT_SET, which is not set, netsieve.toml:4: set it
+        schema_registry.url = "http://r:1"\n[[outputs]]\ntopic = "a"\nframing = "confluent"\nsubject = "record"\n[[outputs]]\ntopic = "b"\nformat = "json"\nframing = "confluent"\nsubject = "record"
+            outputs[0].framing has the subject "netsieve.v1.Event", as an output in another format has, netsieve.toml:4: give them different subjects
+        [[outputs]]\ntopic = "a"\nfilter = "listener"
+            outputs[0].filter cannot be "listener", netsieve.toml:3: give a table such as { kind = "listener" }
+        [[outputs]]\ntopic = "a"\nfilter = {}
+            outputs[0].filter is empty, netsieve.toml:3: give it a condition
+        [[outputs]]\ntopic = "a"\nfilter = { knd = "listener" }
+            unknown key outputs[0].filter.knd, netsieve.toml:3: did you mean kind?
+        [[outputs]]\ntopic = "a"\nfilter.perimeter = "inbound"
+            unknown key outputs[0].filter.perimeter, netsieve.toml:3: did you mean direction.perimeter?
+        [[outputs]]\ntopic = "a"\nfilter.colour = "red"
+            unknown key outputs[0].filter.colour, netsieve.toml:3: give one of kind, state, direction.host, direction.perimeter, direction.initiator, scope.local, scope.remote, exposure, category, warning, label.name, label.role, label.site, label.tenant, all, any, not
+        [[outputs]]\ntopic = "a"\nfilter.direction = "inbound"
+            outputs[0].filter.direction cannot be "inbound", netsieve.toml:3: give one of direction.host, direction.perimeter, direction.initiator
+        [[outputs]]\ntopic = "a"\nfilter.direction.perimetr = "inbound"
+            unknown key outputs[0].filter.direction.perimetr, netsieve.toml:3: did you mean direction.perimeter?
+        [[outputs]]\ntopic = "a"\n[outputs.filter]\nnot.any = [\n{ kind = "idle" },\n{ state = ["LISTEN", "estblished"] },\n]
+            outputs[0].filter.not.any[1].state cannot be "estblished", netsieve.toml:6: did you mean ESTABLISHED?
+        [[outputs]]\ntopic = "a"\nfilter.exposure = "everyone"
+            outputs[0].filter.exposure cannot be "everyone", netsieve.toml:3: give one of loopback, link_local, private, global, any
+        [[outputs]]\ntopic = "a"\nfilter.category = []
+            outputs[0].filter.category is empty, netsieve.toml:3: name at least one
+        [[outputs]]\ntopic = "a"\nfilter.all = []
+            outputs[0].filter.all is empty, netsieve.toml:3: give it a condition
+        [[outputs]]\ntopic = "a"\nfilter.any = { kind = "idle" }
+            outputs[0].filter.any cannot be a table, netsieve.toml:3: give a list of tables
+        [[outputs]]\ntopic = "a"\nfilter.not = [{ kind = "idle" }]
+            outputs[0].filter.not cannot be a list, netsieve.toml:3: give a table such as { kind = "listener" }
+        [[outputs]]\ntopic = "a"\nfilter.label.site = ""
+            outputs[0].filter.label.site cannot be "", netsieve.toml:3: give a text or a list of texts
+        [[outputs]]\ntopic = "a"\nfilter.label.site = "ber"
+            outputs[0].filter asks for labels, and there are none, netsieve.toml:3: name their file in networks.labels
+        enrich.disable = "direction"\n[[outputs]]\ntopic = "a"\nfilter.not.direction.initiator = "local"
+            outputs[0].filter needs the enrichment direction, which is off, netsieve.toml:4: take it out of enrich.disable
+        enrich.disable = "community_id"\n[[outputs]]\ntopic = "a"\nkey = "community_id"
+            outputs[0].key needs the enrichment community_id, which is off, netsieve.toml:4: take it out of enrich.disable
         [[outputs]]\ntopic = "a"\n[[outputs]]\ntopic = "a"
             two outputs have the name a, netsieve.toml:3: give each its own name
         [outputs.other]\ntopic = "a"

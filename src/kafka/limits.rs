@@ -74,10 +74,8 @@ mod tests {
 
     fn settings() -> Settings {
         let output = Output {
-            format: Format::Protobuf,
-            key: Key::Connection,
-            kinds: Vec::new(),
             max_bytes: 1_000_000,
+            ..Output::new(Format::Protobuf, Key::Connection)
         };
         Settings {
             format: SourceFormat::Auto,

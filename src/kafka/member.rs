@@ -149,7 +149,7 @@ impl Member {
             consumer: Arc::new(consumer),
             delivery,
             tracker: OffsetTracker::default(),
-            meters: Meters::new(setup.number, &topics),
+            meters: Meters::new(setup.number, &topics, &settings.output_names),
             pace: Pace::new(settings.commit),
             transaction: Transaction::default(),
             acknowledged: Acknowledged::default(),

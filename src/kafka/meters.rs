@@ -24,6 +24,7 @@ pub(super) struct Meters {
     unrouted: Counter,
     truncated: Counter,
     produced: Vec<Counter>,
+    routed: Vec<Counter>,
     pub(super) process_seconds: Histogram,
     pub(super) end_to_end_seconds: Histogram,
     pub(super) transaction_commit_seconds: Histogram,
@@ -37,8 +38,8 @@ pub(super) struct Meters {
 }
 
 impl Meters {
-    /// The handles of worker `number`, which writes to `topics`.
-    pub(super) fn new(number: usize, topics: &[String]) -> Self {
+    /// The handles of worker `number`, which writes to `topics` for the outputs of those names.
+    pub(super) fn new(number: usize, topics: &[String], outputs: &[String]) -> Self {
         let worker = number.to_string();
         let of_worker = |name| gauge!(name, "worker" => worker.clone());
         Self {
@@ -50,6 +51,10 @@ impl Meters {
             produced: topics
                 .iter()
                 .map(|topic| counter!(names::PRODUCED, "topic" => topic.clone()))
+                .collect(),
+            routed: outputs
+                .iter()
+                .map(|output| counter!(names::ROUTED, "output" => output.clone()))
                 .collect(),
             process_seconds: histogram!(names::PROCESS_SECONDS),
             end_to_end_seconds: histogram!(names::END_TO_END_SECONDS),
@@ -97,6 +102,9 @@ impl Meters {
             .increment(records.saturating_sub(rejected_records));
         self.rejected.increment(rejected_records);
         self.unrouted.increment(tally.unrouted - before.unrouted);
+        for (output, counter) in self.routed.iter().enumerate() {
+            counter.increment(tally.routed(output) - before.routed(output));
+        }
         self.truncated.increment(tally.truncated - before.truncated);
         let add = |to: &AtomicU64, count| to.fetch_add(count, Ordering::Relaxed);
         add(&counts.messages, messages);
@@ -206,6 +214,28 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_each_output_took_is_counted_by_its_name() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            let topics = ["t".to_owned(), "t".to_owned(), "dead".to_owned()];
+            let outputs = ["all", "few"].map(str::to_owned);
+            let mut meters = Meters::new(0, &topics, &outputs);
+            let counts = Counts::default();
+            for (all, few) in [(3, 0), (5, 2)] {
+                meters.count_tally(&Tally::of_routes(all, &[all, few]), &counts);
+            }
+        });
+        let text = handle.render();
+        for line in [
+            "netsieve_events_routed_total{output=\"all\"} 5\n",
+            "netsieve_events_routed_total{output=\"few\"} 2\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
 
     #[test]
     fn summaries_add_up_by_reason() {

@@ -82,9 +82,10 @@ pub fn run(
     status: &Status,
     tables: &Live,
 ) -> Result<Summary, KafkaError> {
-    if core.outputs.len() != settings.outputs.len() || status.workers().len() != settings.workers {
+    let outputs = [core.outputs.len(), settings.output_names.len()];
+    if outputs != [settings.outputs.len(); 2] || status.workers().len() != settings.workers {
         return Err(KafkaError::Settings(
-            "outputs, topics and workers do not match in number, the settings: give as many of each".to_owned(),
+            "outputs, their names and topics, and workers do not match in number, the settings: give as many of each".to_owned(),
         ));
     }
     let give_up = || shutdown.is_requested();

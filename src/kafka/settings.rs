@@ -22,6 +22,8 @@ pub struct KafkaSettings {
     /// Topic of each output, in the order of the core's
     /// [`Settings::outputs`](crate::pipeline::settings::Settings::outputs).
     pub outputs: Vec<String>,
+    /// Name of each output in metrics, in the same order; no two are alike.
+    pub output_names: Vec<String>,
     /// Dead-letter topic.
     pub dead_letters: String,
     /// Name of this process within the group; client ids and static member ids are made of it.
@@ -221,7 +223,8 @@ impl Default for BrakeSettings {
 }
 
 impl KafkaSettings {
-    /// Settings with every default, for a cluster, its topics and a group.
+    /// Settings with every default, for a cluster, its topics and a group; the outputs are named
+    /// as their topics.
     pub fn new(
         bootstrap: &str,
         source: &str,
@@ -235,6 +238,7 @@ impl KafkaSettings {
             producer: ClientProperties::default(),
             sources: vec![source.to_owned()],
             group: group.to_owned(),
+            output_names: outputs.clone(),
             outputs,
             dead_letters: dead_letters.to_owned(),
             instance: "netsieve".to_owned(),

@@ -181,6 +181,13 @@ impl Status {
         Ok(())
     }
 
+    /// Says of all workers, before they start, what the start waits for.
+    pub fn start_waits(&self, reason: Option<&str>) {
+        for worker in &*self.workers {
+            worker.enter(State::Starting, reason.map(str::to_owned));
+        }
+    }
+
     /// The sum of one of the running totals over all workers.
     pub fn total(&self, count: impl Fn(&Counts) -> &AtomicU64) -> u64 {
         let counts = self.workers.iter().map(|worker| &worker.counts);

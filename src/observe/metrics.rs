@@ -1,6 +1,6 @@
 //! Every metric: its name, kind, unit, labels and meaning, in one list.
 //!
-//! Names have base units and `_total` on counters; labels are bounded: topics and partitions of
+//! Names have base units and `_total` on counters; labels are bounded: outputs, topics and partitions of
 //! the configuration, workers, brokers and closed sets of codes. They are emitted per message
 //! or batch, never per record.
 
@@ -80,6 +80,8 @@ metrics! {
         "Source messages taken in."
     RECORDS "netsieve_records_total" Counter, Count ["outcome"]
         "Records of source messages, by outcome: event or rejected."
+    ROUTED "netsieve_events_routed_total" Counter, Count ["output"]
+        "Events that an output took; an event that several take counts for each."
     UNROUTED "netsieve_unrouted_events_total" Counter, Count []
         "Events that matched no output."
     HEADERS_LEFT_OUT "netsieve_source_headers_left_out_total" Counter, Count []

@@ -172,6 +172,11 @@ impl Warnings {
         self.0 == 0
     }
 
+    /// A bit for each warning of the set, at its number.
+    pub(super) const fn bits(self) -> u64 {
+        self.0 as u64
+    }
+
     /// The warnings in order.
     pub fn iter(self) -> impl Iterator<Item = Warning> {
         let mut rest = self.0;

@@ -174,6 +174,8 @@ pub struct Tally {
     pub unrouted: u64,
     /// Dead letters whose value was cut to what the topic takes.
     pub truncated: u64,
+    /// By output; only as long as was needed.
+    routed: Vec<u64>,
     rejections: [u64; Rejection::ALL.len()],
     promoted: [[u64; Warning::ALL.len()]; Level::ALL.len()],
     warnings: [u64; Warning::ALL.len()],
@@ -189,6 +191,7 @@ impl Default for Tally {
             rejected_records: 0,
             unrouted: 0,
             truncated: 0,
+            routed: Vec::new(),
             rejections: [0; Rejection::ALL.len()],
             promoted: [[0; Warning::ALL.len()]; Level::ALL.len()],
             warnings: [0; Warning::ALL.len()],
@@ -215,6 +218,31 @@ impl Tally {
             }
         };
         count.copied().unwrap_or_default()
+    }
+
+    /// How many events an output took; it is an index of
+    /// [`Settings::outputs`](super::settings::Settings::outputs).
+    pub fn routed(&self, output: usize) -> u64 {
+        self.routed.get(output).copied().unwrap_or_default()
+    }
+
+    /// One that has counted nothing but messages and what each output took.
+    #[cfg(test)]
+    pub(crate) fn of_routes(messages: u64, routed: &[u64]) -> Self {
+        Self {
+            messages,
+            routed: routed.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn count_routed(&mut self, output: usize) {
+        if self.routed.len() <= output {
+            self.routed.resize(output + 1, 0);
+        }
+        if let Some(count) = self.routed.get_mut(output) {
+            *count += 1;
+        }
     }
 
     /// How many events carry a warning.

@@ -9,7 +9,7 @@
 //! 3. [`normalize`]: one record's text to canonical values;
 //! 4. [`identity`]: the ids of the record;
 //! 5. [`enrich`]: what the whole message tells about each record;
-//! 6. [`encode`]: events to bytes, and the route to their outputs;
+//! 6. [`filter`] and [`encode`]: the outputs that take an event, and its bytes for them;
 //! 7. [`dead_letter`]: what was rejected on the way, as a message that can be sent again.
 //!
 //! [`explain`] goes the way again for a person who asks how an answer was reached.
@@ -27,6 +27,7 @@ pub mod emit;
 pub mod encode;
 pub mod enrich;
 pub mod explain;
+pub mod filter;
 pub mod identity;
 pub mod message;
 pub mod normalize;

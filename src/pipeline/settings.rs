@@ -2,7 +2,7 @@
 
 use super::code::Warnings;
 use super::enrich::Enrich;
-use super::record::Kind;
+use super::filter::Filter;
 
 /// Settings of the core, checked once by the configuration.
 #[derive(Clone, Debug)]
@@ -67,10 +67,25 @@ pub struct Output {
     pub format: Format,
     /// What the Kafka key is.
     pub key: Key,
-    /// The kinds of events that go there.
-    pub kinds: Vec<Kind>,
+    /// Which events go there.
+    pub filter: Filter,
+    /// What goes before each value: the framing of a schema registry, made ready; mostly nothing.
+    pub prefix: Vec<u8>,
     /// Largest record that the topic takes, in bytes.
     pub max_bytes: usize,
+}
+
+impl Output {
+    /// An output that takes every event, of any size, and has nothing before its values.
+    pub fn new(format: Format, key: Key) -> Self {
+        Self {
+            format,
+            key,
+            filter: Filter::default(),
+            prefix: Vec::new(),
+            max_bytes: usize::MAX,
+        }
+    }
 }
 
 /// A format of events.
@@ -128,6 +143,8 @@ pub enum Key {
     Connection,
     /// The agent id.
     Agent,
+    /// The Community ID, or nothing where the event has none.
+    CommunityId,
     /// The source, or nothing where the message names none.
     Source,
     /// No key.

@@ -10,7 +10,6 @@ use netsieve::pipeline::code::Warnings;
 use netsieve::pipeline::emit::Emitted;
 use netsieve::pipeline::enrich::Enrich;
 use netsieve::pipeline::message::{Header, Input};
-use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
 use netsieve::pipeline::{Workspace, process};
 
@@ -25,10 +24,8 @@ pub(crate) fn settings(format: Format) -> Settings {
         limits: Limits::default(),
         enrich: Enrich::default(),
         outputs: vec![Output {
-            format,
-            key: Key::Connection,
-            kinds: Kind::ALL.to_vec(),
             max_bytes: 1 << 20,
+            ..Output::new(format, Key::Connection)
         }],
         dead_letter_max_bytes: 1 << 20,
     }

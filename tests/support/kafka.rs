@@ -12,6 +12,7 @@ use netsieve::kafka::settings::Guarantee;
 use netsieve::kafka::status::State;
 use netsieve::kafka::{self, KafkaError, KafkaSettings, Shutdown, Status, Summary};
 use netsieve::pipeline::code::Warnings;
+use netsieve::pipeline::filter::{Condition, Filter};
 use netsieve::pipeline::record::Kind;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
 use netsieve::reference::Live;
@@ -54,11 +55,9 @@ pub fn settings(bootstrap: &str) -> KafkaSettings {
 }
 
 fn core() -> Settings {
-    let output = |kinds| Output {
-        format: Format::Json,
-        key: Key::Connection,
-        kinds,
-        max_bytes: 0,
+    let output = |kinds: &[Kind]| Output {
+        filter: Filter::new(&Condition::kinds(kinds)),
+        ..Output::new(Format::Json, Key::Connection)
     };
     Settings {
         format: SourceFormat::Auto,
@@ -66,8 +65,8 @@ fn core() -> Settings {
         limits: Limits::default(),
         enrich: netsieve::pipeline::enrich::Enrich::default(),
         outputs: vec![
-            output(vec![Kind::Connection, Kind::Idle]),
-            output(vec![Kind::Listener]),
+            output(&[Kind::Connection, Kind::Idle]),
+            output(&[Kind::Listener]),
         ],
         dead_letter_max_bytes: 0,
     }

@@ -1,0 +1,119 @@
+//! The schema registry: at the start, the schema of each framed output gets its id there, and
+//! the core what goes before each value. While the stream runs, the registry is not asked.
+
+mod client;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use schema::{Schema, SubjectStrategy, prefix};
+
+use std::time::{Duration, Instant};
+
+use crate::config::Property;
+use crate::pipeline::settings::Format;
+
+use client::Client;
+
+/// Pause after the first failed request; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How often a pause looks whether it is to be given up.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// How a registry is reached, and what it is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrySettings {
+    /// Where its API begins, `http://` or `https://`.
+    pub url: String,
+    /// User name and password, for basic authentication.
+    pub credentials: Option<(String, Property)>,
+    /// How long one request may take.
+    pub timeout: Duration,
+    /// Whether schemas are registered; otherwise they are only looked up.
+    pub register: bool,
+}
+
+/// What an output has framed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Framed {
+    /// The subject of its values.
+    pub subject: String,
+    /// Their format.
+    pub format: Format,
+}
+
+/// Why a schema has no id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// The registry does not answer, or cannot at the moment; it is worth to ask again.
+    #[error("no id for the schema of subject {subject} ({why}), {url}: start the schema registry")]
+    Unreachable {
+        /// The subject.
+        subject: String,
+        /// What happened.
+        why: String,
+        /// The registry.
+        url: String,
+    },
+    /// The registry answers, and would so again.
+    #[error("no id for the schema of subject {subject} ({why}), {url}: {remedy}")]
+    Refused {
+        /// The subject.
+        subject: String,
+        /// What it says.
+        why: String,
+        /// The registry.
+        url: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+}
+
+/// What goes before each value of each output, in their order. A registry that does not answer is
+/// asked again until it does or `give_up` says so; then there is nothing. `waiting` hears why it
+/// takes so long.
+pub fn prefixes(
+    outputs: &[Option<Framed>],
+    settings: &RegistrySettings,
+    give_up: &dyn Fn() -> bool,
+    waiting: &dyn Fn(&RegistryError),
+) -> Result<Option<Vec<Vec<u8>>>, RegistryError> {
+    let client = Client::new(settings);
+    let mut prefixes = Vec::new();
+    for output in outputs {
+        let Some(framed) = output else {
+            prefixes.push(Vec::new());
+            continue;
+        };
+        let Some(id) = persistent_id(&client, framed, give_up, waiting)? else {
+            return Ok(None);
+        };
+        tracing::info!(subject = framed.subject, id, "schema registry");
+        prefixes.push(prefix(framed.format, id));
+    }
+    Ok(Some(prefixes))
+}
+
+fn persistent_id(
+    client: &Client<'_>,
+    framed: &Framed,
+    give_up: &dyn Fn() -> bool,
+    waiting: &dyn Fn(&RegistryError),
+) -> Result<Option<u32>, RegistryError> {
+    let schema = Schema::of(framed.format);
+    let mut pause = FIRST_PAUSE;
+    while !give_up() {
+        match client.id(&framed.subject, &schema) {
+            Ok(id) => return Ok(Some(id)),
+            Err(error @ RegistryError::Refused { .. }) => return Err(error),
+            Err(error @ RegistryError::Unreachable { .. }) => waiting(&error),
+        }
+        let end = Instant::now() + pause;
+        while Instant::now() < end && !give_up() {
+            std::thread::sleep(GLANCE);
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    Ok(None)
+}
