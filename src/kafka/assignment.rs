@@ -182,7 +182,8 @@ fn patiently<T>(
     }
 }
 
-fn is_final(error: &ClientError) -> bool {
+/// Whether asking again will not mend it; what else there is, brokers that come back do.
+pub(super) fn is_final(error: &ClientError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
@@ -238,6 +239,14 @@ mod tests {
         let soon = Instant::now() + ANSWER_TIMEOUT / 2;
         patiently("asking", soon, &|| true, ask).unwrap_err();
         assert!(*asked.borrow().last().unwrap() <= ANSWER_TIMEOUT / 2);
+    }
+
+    #[test]
+    fn brokers_that_are_away_are_no_reason_to_end() {
+        let of = ClientError::MetadataFetch;
+        assert!(!is_final(&of(RDKafkaErrorCode::OperationTimedOut)));
+        assert!(!is_final(&of(RDKafkaErrorCode::UnstableOffsetCommit)));
+        assert!(is_final(&of(RDKafkaErrorCode::GroupAuthorizationFailed)));
     }
 
     #[test]

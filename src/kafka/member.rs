@@ -515,11 +515,12 @@ impl Member {
     }
 
     /// Undoes what is not done for good, so that it is read again. Gives what failed meanwhile:
-    /// where a transaction failed, that is where the cause is told.
+    /// where a transaction failed, that is where the cause is told. What is on its way is waited for
+    /// up to `limit`.
     pub(super) fn undo(&mut self, limit: Duration) -> Result<Undone, Trouble> {
         self.is_handing_on = false;
         if self.is_transactional() {
-            return self.abort();
+            return self.abort(limit);
         }
         let cause = self.take_back(limit);
         let undone = self.undone(cause);

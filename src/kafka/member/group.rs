@@ -71,6 +71,9 @@ impl Member {
             Ok(starts) => starts,
             // The answer to the group must be given; nothing will be read of it any more.
             Err(_) if shutdown.is_requested() => Vec::new(),
+            Err(KafkaError::Client { what, source }) if !assignment::is_final(&source) => {
+                return Err(Trouble::Rejoin(format!("{what}: {source}")));
+            }
             Err(error) => return Err(error.into()),
         };
         let assigned = if starts.is_empty() {
