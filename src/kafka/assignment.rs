@@ -34,24 +34,6 @@ pub(super) struct StartPolicy {
     pub(super) on_data_loss: OnDataLoss,
 }
 
-/// Where partitions are read from, and how that is known.
-pub(super) struct Starts {
-    /// The offset of each partition to read next.
-    pub(super) offsets: Vec<PartitionOffset>,
-    /// What the group has committed, with its metadata.
-    pub(super) committed: TopicPartitionList,
-}
-
-impl Starts {
-    /// No partitions.
-    pub(super) fn none() -> Self {
-        Self {
-            offsets: Vec::new(),
-            committed: TopicPartitionList::new(),
-        }
-    }
-}
-
 /// Where each of the partitions must be read from: at its committed offset where that is still
 /// there, else as the policy says.
 ///
@@ -61,9 +43,9 @@ pub(super) fn starts(
     partitions: &TopicPartitionList,
     policy: StartPolicy,
     give_up: impl Fn() -> bool,
-) -> Result<Starts, KafkaError> {
+) -> Result<Vec<PartitionOffset>, KafkaError> {
     if partitions.count() == 0 {
-        return Ok(Starts::none());
+        return Ok(Vec::new());
     }
     let deadline = Instant::now() + PATIENCE;
     let committed = patiently("reading committed offsets", deadline, &give_up, |timeout| {
@@ -73,7 +55,7 @@ pub(super) fn starts(
         }
         Ok(committed)
     })?;
-    let mut offsets = Vec::with_capacity(partitions.count());
+    let mut starts = Vec::with_capacity(partitions.count());
     for element in committed.elements() {
         let (topic, partition) = (element.topic(), element.partition());
         let committed = match element.offset() {
@@ -81,13 +63,13 @@ pub(super) fn starts(
             _ => None,
         };
         let (low, high) = range(consumer, (topic, partition), committed, deadline, &give_up)?;
-        offsets.push(PartitionOffset {
+        starts.push(PartitionOffset {
             topic: topic.into(),
             partition,
             offset: start(topic, partition, committed, (low, high), policy)?,
         });
     }
-    Ok(Starts { offsets, committed })
+    Ok(starts)
 }
 
 /// The partition's first offset and the one after its last.
@@ -200,7 +182,8 @@ fn patiently<T>(
     }
 }
 
-fn is_final(error: &ClientError) -> bool {
+/// Whether asking again will not mend it; what else there is, brokers that come back do.
+pub(super) fn is_final(error: &ClientError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
@@ -256,6 +239,14 @@ mod tests {
         let soon = Instant::now() + ANSWER_TIMEOUT / 2;
         patiently("asking", soon, &|| true, ask).unwrap_err();
         assert!(*asked.borrow().last().unwrap() <= ANSWER_TIMEOUT / 2);
+    }
+
+    #[test]
+    fn brokers_that_are_away_are_no_reason_to_end() {
+        let of = ClientError::MetadataFetch;
+        assert!(!is_final(&of(RDKafkaErrorCode::OperationTimedOut)));
+        assert!(!is_final(&of(RDKafkaErrorCode::UnstableOffsetCommit)));
+        assert!(is_final(&of(RDKafkaErrorCode::GroupAuthorizationFailed)));
     }
 
     #[test]

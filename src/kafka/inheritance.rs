@@ -6,7 +6,8 @@
 //! id can do the same for it, as soon as it knows the id. So each committed offset carries, as its
 //! metadata, who committed it, and whoever takes the partition over asks the group whether that
 //! one is still a member. One that is not has lost all its partitions: its transaction can only be
-//! aborted, whatever becomes of the process.
+//! aborted, whatever becomes of the process. One that comes back between the question and the end
+//! of its transaction is fenced once, and joins anew.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,29 +36,20 @@ pub(super) fn signature(settings: &KafkaSettings, worker: usize) -> String {
     format!("{OWNER}{}", client::member_id(settings, worker))
 }
 
-/// The client ids of those who committed these offsets last, other than this worker.
-pub(super) fn former_owners(
-    committed: &TopicPartitionList,
-    settings: &KafkaSettings,
+/// Ends, beside the worker, what those have left open who committed these partitions last and are
+/// no members of the group any more. What cannot be ended the brokers end when its time is over.
+pub(super) fn settle(
+    settings: &Arc<KafkaSettings>,
     worker: usize,
-) -> BTreeSet<String> {
-    let own = client::member_id(settings, worker);
-    let owner = |metadata: &str| metadata.strip_prefix(OWNER).map(str::to_owned);
-    let elements = committed.elements();
-    let owners = elements.iter().filter_map(|of| owner(of.metadata()));
-    owners.filter(|owner| *owner != own).collect()
-}
-
-/// Ends, beside the worker, the transactions of those who are no members of the group any more.
-/// What cannot be ended the brokers end when its time is over.
-pub(super) fn settle(settings: &Arc<KafkaSettings>, worker: usize, owners: BTreeSet<String>) {
-    if owners.is_empty() {
+    partitions: &TopicPartitionList,
+) {
+    if partitions.count() == 0 {
         return;
     }
-    let settings = Arc::clone(settings);
+    let (settings, partitions) = (Arc::clone(settings), partitions.clone());
     let thread = std::thread::Builder::new().name(format!("inheritance-{worker}"));
     let spawned = thread.spawn(move || {
-        if let Err(error) = end_those_of_the_gone(&settings, worker, owners) {
+        if let Err(error) = end_those_of_the_gone(&settings, worker, partitions) {
             tracing::debug!(%error, "whose transactions are left open cannot be told");
         }
     });
@@ -69,15 +61,22 @@ pub(super) fn settle(settings: &Arc<KafkaSettings>, worker: usize, owners: BTree
 fn end_those_of_the_gone(
     settings: &KafkaSettings,
     worker: usize,
-    mut owners: BTreeSet<String>,
+    partitions: TopicPartitionList,
 ) -> Result<(), KafkaError> {
-    let members = members(settings)?;
-    // An answer in which this worker itself is missing tells nothing of others either.
-    if !members.contains(&client::member_id(settings, worker)) {
-        return Ok(());
-    }
-    owners.retain(|owner| !members.contains(owner));
-    for owner in owners {
+    let asker = asker(settings)?;
+    let committed = asker
+        .committed_offsets(partitions, ANSWER_TIMEOUT)
+        .map_err(|error| KafkaError::client("reading who committed last", error))?;
+    for owner in former_owners(&committed, settings) {
+        // Asked anew for each: whoever has come back meanwhile is not to be fenced.
+        let members = members(&asker, settings)?;
+        // An answer in which this worker itself is missing tells nothing of others either.
+        if !members.contains(&client::member_id(settings, worker)) {
+            return Ok(());
+        }
+        if members.contains(&owner) {
+            continue;
+        }
         let id = transaction::id_of(settings, &owner);
         match take_over(settings, worker, &id) {
             Ok(()) => tracing::info!(id, "ended what a former member may have left open"),
@@ -91,11 +90,33 @@ fn end_those_of_the_gone(
     Ok(())
 }
 
+/// A client that asks what is committed whatever a transaction may still add: who waits for that
+/// waits for the very transaction that is to be ended.
+fn asker(settings: &KafkaSettings) -> Result<BaseConsumer<GroupContext>, KafkaError> {
+    let mut config = client::inspector(settings)?;
+    config.set("isolation.level", "read_uncommitted");
+    BaseConsumer::from_config_and_context(&config, GroupContext::default())
+        .map_err(|error| client::refused(&error, "consumer"))
+}
+
+/// The client ids of those who committed these offsets last, other than the workers of this
+/// process: one that joins anew is for a moment no member, and ends by itself what it left open.
+fn former_owners(committed: &TopicPartitionList, settings: &KafkaSettings) -> BTreeSet<String> {
+    let workers = 0..settings.workers;
+    let own: BTreeSet<_> = workers
+        .map(|worker| client::member_id(settings, worker))
+        .collect();
+    let owner = |metadata: &str| metadata.strip_prefix(OWNER).map(str::to_owned);
+    let elements = committed.elements();
+    let owners = elements.iter().filter_map(|of| owner(of.metadata()));
+    owners.filter(|owner| !own.contains(owner)).collect()
+}
+
 /// The client ids of the group's members.
-fn members(settings: &KafkaSettings) -> Result<BTreeSet<String>, KafkaError> {
-    let config = client::inspector(settings)?;
-    let asker = BaseConsumer::from_config_and_context(&config, GroupContext::default())
-        .map_err(|error| client::refused(&error, "consumer"))?;
+fn members(
+    asker: &BaseConsumer<GroupContext>,
+    settings: &KafkaSettings,
+) -> Result<BTreeSet<String>, KafkaError> {
     let groups = asker
         .client()
         .fetch_group_list(Some(&settings.group), ANSWER_TIMEOUT)
@@ -135,22 +156,23 @@ mod tests {
     #[test]
     fn an_owner_is_known_by_what_it_has_signed() {
         let mut settings = KafkaSettings::new("b:1", "in", vec![], "dead", "group");
-        settings.instance = "pod-2".to_owned();
+        (settings.instance, settings.workers) = ("pod-2".to_owned(), 2);
         let own = signature(&settings, 0);
         assert_eq!(own, "netsieve:pod-2-0");
-        // Of this worker, of another one of this process, of another process twice, of other
-        // programs, and of none.
+        // Of this worker, of another one of this process, of one that it had before, of another
+        // process twice, of other programs, and of none.
         let of_all = [
             own.as_str(),
             "netsieve:pod-2-1",
+            "netsieve:pod-2-2",
             "netsieve:pod-1-0",
             "netsieve:pod-1-0",
             "by hand",
             "",
         ];
-        let owners = former_owners(&committed(&of_all), &settings, 0);
+        let owners = former_owners(&committed(&of_all), &settings);
         let owners: Vec<_> = owners.iter().map(String::as_str).collect();
-        assert_eq!(owners, ["pod-1-0", "pod-2-1"]);
+        assert_eq!(owners, ["pod-1-0", "pod-2-2"]);
         assert_eq!(transaction::id_of(&settings, owners[0]), "group-pod-1-0");
     }
 }

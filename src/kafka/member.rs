@@ -1,6 +1,7 @@
 //! A worker as a member of its group: what it owns, what it has in flight, what it may commit.
 
 mod group;
+mod undo;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -29,6 +30,7 @@ use super::transaction::Transaction;
 use crate::observe::logs::{RateLimited, Suppressed};
 use crate::observe::metrics as names;
 use crate::reference::Live;
+pub(super) use undo::Undone;
 
 /// What stops the ordinary run of a worker.
 #[derive(Debug)]
@@ -98,14 +100,6 @@ pub(super) struct Member {
     leave_by: Option<Instant>,
 }
 
-/// What going back has brought to light.
-pub(super) struct Undone {
-    /// The failed delivery that says most of the cause.
-    pub(super) cause: Option<Failure>,
-    /// Whether it tells of timestamps that its topic refuses, which was not known.
-    pub(super) learned: bool,
-}
-
 /// What the brokers have acknowledged and is not told yet: exactly once, it is only worth
 /// telling once it is committed.
 #[derive(Default)]
@@ -128,8 +122,6 @@ impl Acknowledged {
 const SHORT_WAIT: Duration = Duration::from_millis(100);
 /// How long partitions that are given away wait for what is in flight.
 const REVOKE_WAIT: Duration = Duration::from_secs(8);
-/// How long going back is tried before the group is joined anew.
-const SEEK_PATIENCE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(1);
 
 impl Member {
@@ -260,14 +252,6 @@ impl Member {
         self.tracker.carry_on(&former.tracker);
         self.timestamps = former.timestamps.clone();
         self.transaction.carry_on(&former.transaction);
-    }
-
-    /// Learns from the failure which timestamps its topic refuses; false where it tells none that
-    /// was not known. To be called while the inputs are still in work.
-    pub(super) fn learn_timestamps(&mut self, failure: &Failure) -> bool {
-        let invalid = failure.invalid.iter();
-        let source_ms = invalid.filter_map(|ticket| self.tracker.timestamp_ms(*ticket));
-        self.timestamps.learn(&failure.topic, source_ms, now_ms())
     }
 
     /// How many messages are done for good.
@@ -466,83 +450,6 @@ impl Member {
             // At the new assignment the offset is found out of range, told and counted.
             (_, _) => Err(Trouble::Rejoin("an offset is out of range".to_owned())),
         }
-    }
-
-    /// Forgets what is in work, so that it is read again.
-    pub(super) fn rewind(&mut self) -> Result<(), Trouble> {
-        let starts = self.tracker.rewind();
-        self.seek(starts)
-    }
-
-    /// Goes back to these offsets. librdkafka refuses while a partition is just starting or
-    /// stopping, so it is tried for a while.
-    fn seek(&mut self, starts: Vec<PartitionOffset>) -> Result<(), Trouble> {
-        let deadline = Instant::now() + SEEK_PATIENCE;
-        let mut left = starts;
-        while !left.is_empty() {
-            let sought = self
-                .consumer
-                .seek_partitions(list(&left), Duration::from_secs(1));
-            if let Ok(sought) = &sought {
-                left.retain(|start| {
-                    let found = sought.find_partition(&start.topic, start.partition);
-                    found.is_none_or(|element| element.error().is_err())
-                });
-            }
-            if left.is_empty() {
-                break;
-            }
-            if Instant::now() > deadline {
-                return Err(Trouble::Rejoin(
-                    "a partition cannot be read again".to_owned(),
-                ));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
-    }
-
-    /// Takes back what is not delivered, waiting up to `limit` for what is on its way.
-    /// Gives the failure among them that says most.
-    pub(super) fn take_back(&mut self, limit: Duration) -> Option<Failure> {
-        let mut failure = None;
-        let (tracker, acknowledged) = (&mut self.tracker, &mut self.acknowledged);
-        self.delivery.take_back(limit, |reports| {
-            absorb(reports, tracker, acknowledged, &mut failure);
-        });
-        self.settle_at_once();
-        failure.filter(|failure| !failure.is_consequence())
-    }
-
-    /// Undoes what is not done for good, so that it is read again. Gives what failed meanwhile:
-    /// where a transaction failed, that is where the cause is told.
-    pub(super) fn undo(&mut self, limit: Duration) -> Result<Undone, Trouble> {
-        self.is_handing_on = false;
-        if self.is_transactional() {
-            return self.abort();
-        }
-        let cause = self.take_back(limit);
-        let undone = self.undone(cause);
-        self.tracker.rewind();
-        self.commit(CommitMode::Async);
-        Ok(undone)
-    }
-
-    /// What is known of the cause, while the inputs are still in work.
-    pub(super) fn undone(&mut self, cause: Option<Failure>) -> Undone {
-        let learned = cause
-            .as_ref()
-            .is_some_and(|cause| self.learn_timestamps(cause));
-        Undone { cause, learned }
-    }
-
-    /// Makes the producer anew, with these limits.
-    pub(super) fn renew_delivery(&mut self, limits: Limits) -> Result<(), Trouble> {
-        self.delivery = Delivery::new(&self.setup.settings, self.setup.number, limits)?;
-        if self.is_transactional() {
-            self.init_transactions()?;
-        }
-        Ok(())
     }
 
     /// Waits until nothing is in flight, and exactly once, until it is committed.

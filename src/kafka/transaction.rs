@@ -286,9 +286,12 @@ impl Member {
     /// Undoes what the transaction holds, and goes back to what is committed: what was read since
     /// then must be read again.
     ///
+    /// What is on its way is waited for up to `limit`: a request that reaches a broker after the
+    /// abort could count as part of the next transaction.
+    ///
     /// Gives the failed delivery that says most of the cause.
-    pub(super) fn abort(&mut self) -> Result<Undone, Trouble> {
-        let mut failure = self.take_back(Duration::ZERO);
+    pub(super) fn abort(&mut self, limit: Duration) -> Result<Undone, Trouble> {
+        let mut failure = self.take_back(limit);
         let deadline = Instant::now() + PURGE_PATIENCE;
         while self.delivery.in_flight() > 0 {
             if Instant::now() > deadline {

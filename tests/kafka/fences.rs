@@ -1,11 +1,17 @@
-//! Two processes of one name.
+//! Who takes over whose transactional id.
 
 use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::proof::checker::Promise;
 use crate::proof::process::Process;
 use crate::proof::stage::PATIENCE;
 use crate::stage::Stage;
+
+const ANSWER: Duration = Duration::from_secs(30);
 
 #[test]
 #[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
@@ -39,4 +45,48 @@ fn of_two_processes_of_one_name_one_ends_and_names_the_id() {
     let [first, second] = twins;
     first.or(second).expect("the other goes on").stop();
     stage.check(Promise::ExactlyOnce);
+}
+
+#[test]
+#[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
+fn who_takes_over_does_not_wait_for_offsets_that_the_dead_left_undecided() {
+    let mut stage = Stage::new("undecided");
+    stage.feed(200);
+    let config = stage.config("exactly_once");
+    let dead = Process::start(&config, "dead", &[]);
+    stage.wait_for_all();
+    dead.stop();
+    let _open = leave_offsets_undecided(&stage, &format!("{}-dead-0", stage.name));
+    let heir = Process::start(&config, "heir", &[]);
+    heir.wait_for_line("partition assigned");
+    heir.wait_for_line("left open");
+    stage.feed(200);
+    stage.wait_for_all();
+    heir.stop();
+    stage.check(Promise::ExactlyOnce);
+}
+
+/// As a process leaves them that dies between a transaction's offsets and its commit. Gives who
+/// holds the transaction open.
+fn leave_offsets_undecided(stage: &Stage, transactional_id: &str) -> BaseProducer {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &stage.bootstrap);
+    let mut of_group = config.clone();
+    let of_group: BaseConsumer = of_group.set("group.id", &stage.name).create().unwrap();
+    config.set("transactional.id", transactional_id);
+    // Longer than anybody would wait for it.
+    config.set("transaction.timeout.ms", "600000");
+    let producer: BaseProducer = config.create().unwrap();
+    producer.init_transactions(ANSWER).unwrap();
+    producer.begin_transaction().unwrap();
+    let mut offsets = TopicPartitionList::new();
+    for (partition, position) in (0..).zip(stage.positions().unwrap()) {
+        let offset = Offset::Offset(position);
+        let added = offsets.add_partition_offset(&stage.name, partition, offset);
+        added.unwrap();
+    }
+    let member = of_group.group_metadata().unwrap();
+    let sent = producer.send_offsets_to_transaction(&offsets, &member, ANSWER);
+    sent.unwrap();
+    producer
 }

@@ -8,7 +8,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 
 use super::{Member, REVOKE_WAIT, STEP, Trouble, list, now_ms};
-use crate::kafka::assignment::{self, Starts};
+use crate::kafka::assignment;
 use crate::kafka::context::Rebalance;
 use crate::kafka::error::KafkaError;
 use crate::kafka::inheritance;
@@ -60,22 +60,29 @@ impl Member {
         self.refuse_loops(partitions)?;
         // Looking up where they start may outlast an open transaction.
         let trouble = self.end_transaction().err();
+        if self.is_transactional() {
+            // Before the offsets are asked for, since the answer waits for transactions that have
+            // offsets of these partitions.
+            inheritance::settle(&self.setup.settings, self.setup.number, partitions);
+        }
         let shutdown = self.setup.shutdown.clone();
         let give_up = || shutdown.is_requested();
         let starts = match assignment::starts(&self.consumer, partitions, self.policy, give_up) {
             Ok(starts) => starts,
             // The answer to the group must be given; nothing will be read of it any more.
-            Err(_) if shutdown.is_requested() => Starts::none(),
+            Err(_) if shutdown.is_requested() => Vec::new(),
+            Err(KafkaError::Client { what, source }) if !assignment::is_final(&source) => {
+                return Err(Trouble::Rejoin(format!("{what}: {source}")));
+            }
             Err(error) => return Err(error.into()),
         };
-        let Starts { offsets, committed } = starts;
-        let assigned = if offsets.is_empty() {
+        let assigned = if starts.is_empty() {
             self.consumer.incremental_assign(partitions)
         } else {
-            self.consumer.incremental_assign(&list(&offsets))
+            self.consumer.incremental_assign(&list(&starts))
         };
         assigned.map_err(|error| KafkaError::client("taking over partitions", error))?;
-        for start in &offsets {
+        for start in &starts {
             self.tracker
                 .assign(&start.topic, start.partition, start.offset);
             self.lag.add_partition(start);
@@ -86,12 +93,7 @@ impl Member {
                 "partition assigned"
             );
         }
-        if self.is_transactional() {
-            let (settings, worker) = (&self.setup.settings, self.setup.number);
-            let owners = inheritance::former_owners(&committed, settings, worker);
-            inheritance::settle(settings, worker, owners);
-            self.transaction.taken_over();
-        }
+        self.transaction.taken_over();
         // librdkafka remembers of a partition that it was paused when it was given away.
         if self.paused {
             self.pause()?;
