@@ -18,8 +18,10 @@
 pub mod brake;
 pub mod client;
 pub mod error;
+pub mod letters;
 pub mod mock;
 pub mod offsets;
+pub mod replay;
 pub mod settings;
 pub mod sources;
 pub mod status;

@@ -141,14 +141,15 @@ fn object<'t>(
             .and_then(|text| Change::replaced(pattern, with, text))
             .map(|text| quoted(&text)),
     };
-    let splice = |new| match last {
-        Some((range, _)) => (range, new),
-        None => {
-            let comma = if is_empty { "" } else { "," };
-            (end..end, format!("{comma}\"{}\":{new}", edit.field.name))
-        }
+    let absent = || {
+        let comma = if is_empty { "" } else { "," };
+        (end..end, format!("{comma}\"{}\":", edit.field.name))
     };
-    Ok(new.map(splice))
+    let (range, before) = match last {
+        Some((range, _)) => (range, String::new()),
+        None => absent(),
+    };
+    Ok(new.map(|new| (range, before + &new)))
 }
 
 fn text_of<'t>(value: Value<'t>, arena: &'t Bump) -> Option<&'t str> {
