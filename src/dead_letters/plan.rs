@@ -129,34 +129,29 @@ impl Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Truncated { whole_bytes } => {
-                write!(
-                    f,
-                    "only the first of its {whole_bytes} bytes are here: send the original again"
-                )
-            }
-            Self::Attempts { attempt } => {
-                write!(
-                    f,
-                    "it was tried {attempt} times: look at it, or raise --max-attempts"
-                )
-            }
-            Self::NoSource => write!(f, "it does not say which topic it came from: give --topic"),
-            Self::ForeignSource { topic } => {
-                write!(
-                    f,
-                    "it came from topic {topic:?}, which is no source: give --topic, or set source.topic"
-                )
-            }
+            Self::Truncated { whole_bytes } => write!(
+                f,
+                "only the first of its {whole_bytes} bytes are here: send the original again"
+            ),
+            Self::Attempts { attempt } => write!(
+                f,
+                "it was tried {attempt} times: see why, then send it by its --offset with a higher --max-attempts"
+            ),
+            Self::NoSource => write!(
+                f,
+                "it does not say which topic it came from: send it by its --offset with --topic"
+            ),
+            Self::ForeignSource { topic } => write!(
+                f,
+                "it came from topic {topic:?}, which is no source: send it by its --offset with --topic"
+            ),
             Self::Unmendable { reason } => {
                 write!(f, "it cannot be mended ({reason}): send the original again")
             }
-            Self::TooLarge { bytes, limit } => {
-                write!(
-                    f,
-                    "its {bytes} bytes are more than the {limit} that its topic takes: raise max.message.bytes"
-                )
-            }
+            Self::TooLarge { bytes, limit } => write!(
+                f,
+                "its {bytes} bytes are more than the {limit} that its topic takes: raise max.message.bytes"
+            ),
         }
     }
 }
@@ -190,7 +185,8 @@ impl Plan {
         }
     }
 
-    /// The name that a replay has of itself: a hash of all that decides what is sent.
+    /// The name that a replay has of itself: a hash of the filter, the mends and the target. The
+    /// limit of attempts is not in it, so that another limit does not send again what was sent.
     pub fn name(&self) -> String {
         let mut name = String::new();
         for byte in Sha1::digest(self.text.as_bytes()) {
