@@ -79,6 +79,10 @@ fn help_has_examples_and_fits_80_columns() {
         &["pipe"],
         &["generate"],
         &["check"],
+        &["dlq"],
+        &["dlq", "ls"],
+        &["dlq", "show"],
+        &["dlq", "replay"],
         &["schema"],
         &["completions"],
     ] {
