@@ -143,7 +143,7 @@ fn dlq(cluster: &EmbeddedCluster, arguments: &[&str]) -> String {
     let code = output.status.code();
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     format!(
-        "$ netsieve dlq {}\n{stdout}{stderr}exit {code:?}\n",
+        "$ netsieve dlq {}\n{stderr}{stdout}exit {code:?}\n",
         arguments.join(" ")
     )
 }
@@ -248,4 +248,45 @@ fn errors_are_one_line() {
         dlq(&cluster, &["ls", "--set", "workers=0"]),
     ];
     insta::assert_snapshot!(outputs.join("\n"));
+}
+
+#[test]
+fn the_page_shows_true_output() {
+    const BEGIN: &str = "<!-- command: begin -->\n";
+    const END: &str = "<!-- command: end -->\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/dead-letters.md");
+    let found = std::fs::read_to_string(path).unwrap();
+    let cluster = cluster(&letters());
+    let mend = ["--mend", "data.protocol=tcp,ipv4"];
+    let commands = [
+        vec!["ls"],
+        vec!["ls", "--reason", "missing_protocol", "--json"],
+        vec!["show", "--offset", "0:0"],
+        [
+            &["replay", "--reason", "missing_protocol"][..],
+            &mend,
+            &["--dry-run", "--samples", "1"],
+        ]
+        .concat(),
+    ];
+    let mut parts = found.split(BEGIN);
+    let mut page = parts.next().unwrap().to_owned();
+    for (part, command) in parts.zip(&commands) {
+        let (_, after) = part.split_once(END).expect("what begins ends");
+        let said = dlq(&cluster, command);
+        let said = said.strip_suffix("exit Some(0)\n").expect("it goes well");
+        page.push_str(&format!(
+            "{BEGIN}\n```console\n{}\n```\n\n{END}{after}",
+            said.trim_end()
+        ));
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap();
+    assert_eq!(found.matches(BEGIN).count(), commands.len());
+    assert!(
+        found == page,
+        "docs/dead-letters.md is not what the commands say; UPDATE_DOCS=1 cargo test --test dlq rewrites it"
+    );
 }

@@ -25,7 +25,7 @@ use super::error::KafkaError;
 use super::letters::{self, Span};
 use super::member::{Member, Setup, Trouble};
 use super::processor;
-use super::settings::{ClientProperties, GroupProtocol, Guarantee, KafkaSettings};
+use super::settings::{ClientProperties, GroupProtocol, Guarantee, KafkaSettings, MemorySettings};
 use super::shutdown::Shutdown;
 use super::status::Status;
 use super::topics::{self, Inspection};
@@ -38,6 +38,8 @@ use crate::reference::Live;
 const SESSION: Duration = Duration::from_secs(6);
 /// How much longer than a session a member that is there is waited for.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long joining the group may take.
+const JOINING: Duration = Duration::from_secs(60);
 /// How often it is looked whether another run has gone.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long one question about the group may take.
@@ -100,8 +102,13 @@ fn settings_of(run: &KafkaSettings, name: &str, targets: Vec<String>) -> KafkaSe
     ] {
         consumer.insert(property.to_owned(), value.to_string());
     }
+    let ahead = run.memory.max_read_ahead_bytes;
     KafkaSettings {
         consumer,
+        memory: MemorySettings {
+            max_read_ahead_bytes: ahead.min(client::LETTERS_AHEAD_BYTES),
+            ..run.memory
+        },
         sources: vec![run.dead_letters.clone()],
         group: group(run, name),
         dead_letters: targets.first().cloned().unwrap_or_default(),
@@ -278,13 +285,16 @@ impl<'p> Replay<'p> {
             if owned > 0 {
                 partial.get_or_insert_with(Instant::now);
             }
-            let is_shared = partial.is_some_and(|since| since.elapsed() > SESSION + GRACE);
-            // The group gives nothing at all to who comes after as many as there are partitions.
-            if is_shared || joining.elapsed() > 10 * SESSION {
+            if partial.is_some_and(|since| since.elapsed() > SESSION + GRACE) {
                 return Err(Trouble::Fatal(KafkaError::ReplayRuns {
                     group: self.name.clone(),
-                    host: "another member of its group".to_owned(),
+                    host: "its group has another member".to_owned(),
                 }));
+            }
+            if joining.elapsed() > JOINING {
+                // Who is in the group is looked at again.
+                let reason = "the group gives it no partitions";
+                return Err(Trouble::Rejoin(reason.to_owned()));
             }
         }
         self.open.clear();
@@ -424,4 +434,33 @@ fn asker(settings: &KafkaSettings) -> Result<BaseConsumer<GroupContext>, KafkaEr
     let config = client::reader(settings)?;
     BaseConsumer::from_config_and_context(&config, GroupContext::default())
         .map_err(|error| client::refused(&error, "consumer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_has_a_group_and_a_transactional_id_of_its_own() {
+        let mut run = KafkaSettings::new("b:1", "in", vec!["out".to_owned()], "dead", "g");
+        let latest = ("auto.offset.reset".to_owned(), "latest".to_owned());
+        run.consumer.extend([latest]);
+        run.guarantee = Guarantee::AtLeastOnce;
+        run.group_protocol = GroupProtocol::Consumer;
+        let settings = settings_of(&run, "mend", vec!["in".to_owned(), "in2".to_owned()]);
+        client::check(&settings).unwrap();
+        let consumer = client::consumer(&settings, 0).unwrap();
+        assert_eq!(consumer.get("group.id"), Some("g-replay-mend"));
+        assert_eq!(consumer.get("session.timeout.ms"), Some("6000"));
+        // Whatever a processor does with what it finds: all dead letters are there to be sent.
+        assert_eq!(client::start_at(&settings), Ok(client::StartAt::Earliest));
+        let producer = client::producer(&settings, 0, 1_000, 1_000).unwrap();
+        assert_eq!(
+            producer.get("transactional.id"),
+            Some("g-replay-mend-replay-0")
+        );
+        assert_eq!(settings.sources, ["dead"]);
+        let written: Vec<_> = settings.written_topics().collect();
+        assert_eq!(written, ["in", "in2", "in"]);
+    }
 }

@@ -163,10 +163,8 @@ impl Yard {
         };
         let (_, _, stderr) = yard.run("replay", &[&MEND[..], &["--dry-run"]].concat());
         let mut lines = stderr.lines();
-        yard.name = lines
-            .find_map(|line| line.strip_prefix("replay "))
-            .unwrap()
-            .to_owned();
+        let name = lines.find_map(|line| line.strip_prefix("replay "));
+        yard.name = name.unwrap().into();
         yard.fill(letters);
         yard
     }

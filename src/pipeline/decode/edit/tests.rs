@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
@@ -236,5 +237,65 @@ fn fields_are_found_by_both_of_their_names() {
         "",
     ] {
         assert_eq!(Field::from_name(name), None, "{name}");
+    }
+}
+
+fn edits() -> impl Strategy<Value = Edit> {
+    let field = proptest::sample::select(Field::ALL);
+    (field, 0..3, "\\PC{0,9}").prop_map(|(field, change, text)| {
+        let value = match field.holds {
+            Holds::Text => NewValue::Text(text.clone()),
+            Holds::Flag => NewValue::Flag(true),
+            Holds::Number => NewValue::Number(7),
+            Holds::Time => time("2026-01-02T03:04:05Z"),
+        };
+        let change = match change {
+            0 => Change::Set(value),
+            1 => Change::Remove,
+            _ => Change::Replace {
+                pattern: regex_lite::Regex::new("[a-m]+").unwrap(),
+                with: text,
+            },
+        };
+        Edit { field, change }
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_bytes_an_edit_ends_in_a_message_or_a_rejection(
+        bytes in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..60),
+            r#"(\{|\}|\[|\]|,|:|"metadata"|"data"|"state"|"project"|null|1|"a\\u0041"){0,20}"#
+                .prop_map(String::into_bytes),
+        ],
+        edits in prop::collection::vec(edits(), 1..3),
+    ) {
+        let _ = run(&bytes, &edits);
+    }
+
+    #[test]
+    fn json_stays_json_in_which_only_the_field_differs(
+        state in "\\PC{0,9}",
+        others in prop::collection::vec(("[a-z]{1,3}", "\\PC{0,5}"), 0..4),
+        edit in edits(),
+    ) {
+        let mut row = serde_json::Map::new();
+        row.insert("state".to_owned(), state.into());
+        row.extend(others.into_iter().map(|(key, value)| (key, value.into())));
+        let message = serde_json::json!({"metadata": {"project": "p"}, "data": [row, {}]});
+        let edited = run(message.to_string().as_bytes(), std::slice::from_ref(&edit)).unwrap();
+        let mut edited: serde_json::Value = serde_json::from_slice(&edited).unwrap();
+        let mut expected = message;
+        for message in [&mut edited, &mut expected] {
+            let parts: Vec<&mut serde_json::Value> = match edit.field.part {
+                Part::Metadata => vec![&mut message["metadata"]],
+                Part::Data => message["data"].as_array_mut().unwrap().iter_mut().collect(),
+            };
+            for part in parts {
+                part.as_object_mut().unwrap().remove(edit.field.name);
+            }
+        }
+        prop_assert_eq!(edited, expected);
     }
 }
