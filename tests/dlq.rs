@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -275,10 +276,8 @@ fn the_page_shows_true_output() {
         let (_, after) = part.split_once(END).expect("what begins ends");
         let said = dlq(&cluster, command);
         let said = said.strip_suffix("exit Some(0)\n").expect("it goes well");
-        page.push_str(&format!(
-            "{BEGIN}\n```console\n{}\n```\n\n{END}{after}",
-            said.trim_end()
-        ));
+        let said = said.trim_end();
+        write!(page, "{BEGIN}\n```console\n{said}\n```\n\n{END}{after}").unwrap();
     }
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(path, &page).unwrap();
