@@ -80,6 +80,10 @@ fn help_has_examples_and_fits_80_columns() {
         &["submit"],
         &["generate"],
         &["check"],
+        &["dlq"],
+        &["dlq", "ls"],
+        &["dlq", "show"],
+        &["dlq", "replay"],
         &["schema"],
         &["completions"],
     ] {

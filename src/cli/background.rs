@@ -30,6 +30,24 @@ impl Background {
         pages: Pages,
         shutdown: Shutdown,
     ) -> Result<Self, CliError> {
+        let beside = async move {
+            tokio::select! {
+                () = serve(listener, pages.clone()) => {}
+                () = upkeep(pages) => {}
+            }
+        };
+        Self::beside(beside, shutdown)
+    }
+
+    /// Listens for signals alone.
+    pub(super) fn watch(shutdown: Shutdown) -> Result<Self, CliError> {
+        Self::beside(std::future::pending(), shutdown)
+    }
+
+    fn beside(
+        work: impl Future<Output = ()> + Send + 'static,
+        shutdown: Shutdown,
+    ) -> Result<Self, CliError> {
         let failed = |error: std::io::Error| {
             let line = format!(
                 "cannot start the background thread ({error}), this process: see its limits"
@@ -49,8 +67,7 @@ impl Background {
         let thread = std::thread::Builder::new().name("background".to_owned());
         let work = async move {
             tokio::select! {
-                () = serve(listener, pages.clone()) => {}
-                () = upkeep(pages) => {}
+                () = work => {}
                 () = signals.watch(shutdown) => {}
                 _ = stopped => {}
             }

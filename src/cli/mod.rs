@@ -5,6 +5,7 @@ mod background;
 pub mod check;
 pub mod completions;
 pub mod demo;
+pub mod dlq;
 mod error;
 mod feed;
 mod framing;
@@ -131,6 +132,8 @@ enum Command {
     Generate(generate::Args),
     /// Check and print the configuration; with --connect, look at the cluster too
     Check(With<check::Args>),
+    /// Look at dead letters, mend them and send them again
+    Dlq(dlq::Args),
     /// Print the schema of the events, as protobuf or JSON Schema, or that of the input
     Schema(schema::Args),
     /// Print the completion script of a shell
@@ -151,6 +154,7 @@ pub fn main() -> ExitCode {
         Command::Submit(args) => submit::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Check(with) => check::run(with.args, &global.under(with.global)),
+        Command::Dlq(args) => dlq::run(args, global),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args, &mut Arguments::command()),
     };

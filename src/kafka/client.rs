@@ -256,6 +256,35 @@ pub fn inspector(settings: &KafkaSettings) -> Result<ClientConfig, KafkaError> {
     Ok(config)
 }
 
+/// Dead letters that are read ahead at most, in bytes of keys and values: librdkafka does not count
+/// headers, of which they have many.
+pub(super) const LETTERS_AHEAD_BYTES: usize = 4 << 20;
+
+/// The properties of a client that reads a topic from any place, as a reader of committed records
+/// and without joining the group.
+pub(super) fn reader(settings: &KafkaSettings) -> Result<ClientConfig, KafkaError> {
+    let mut config = inspector(settings)?;
+    let read_ahead_bytes = settings.memory.max_read_ahead_bytes;
+    let read_ahead_bytes = read_ahead_bytes.clamp(1 << 20, LETTERS_AHEAD_BYTES);
+    for (key, value) in [
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("isolation.level", "read_committed"),
+        ("enable.partition.eof", "true"),
+        // What is deleted while it is being read is gone.
+        ("auto.offset.reset", "earliest"),
+        ("fetch.queue.backoff.ms", "5"),
+    ] {
+        config.set(key, value);
+    }
+    config.set(
+        "queued.max.messages.kbytes",
+        (read_ahead_bytes >> 10).to_string(),
+    );
+    config.set("fetch.max.bytes", read_ahead_bytes.to_string());
+    Ok(config)
+}
+
 /// How the names of properties begin that say whom a client connects to and as whom, and that
 /// clients of each kind take.
 const CONNECTION: &[&str] = &[

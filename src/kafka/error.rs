@@ -182,6 +182,16 @@ pub enum KafkaError {
         /// The id.
         id: String,
     },
+    /// Another run of a replay is at work.
+    #[error(
+        "this replay runs already ({host}), group {group}: wait for it to end, or give this one a --name of its own"
+    )]
+    ReplayRuns {
+        /// The replay's group.
+        group: String,
+        /// Where the other run is.
+        host: String,
+    },
     /// The group could not be left in time.
     #[error(
         "the shutdown took longer than {seconds} s, shutdown.timeout: raise it; what was not committed will be read again"

@@ -14,12 +14,17 @@
 //! fails, a worker goes back to its positions and reads again from there. Exactly once, events,
 //! dead letters and positions are moreover one transaction: whatever fails, it is aborted, and
 //! the worker goes back to what is committed.
+//!
+//! [`letters`] reads what lies in the dead-letter topic, and [`replay`] sends it back by the same
+//! means, as a member of a group of its own.
 
 pub mod brake;
 pub mod client;
 pub mod error;
+pub mod letters;
 pub mod mock;
 pub mod offsets;
+pub mod replay;
 pub mod settings;
 pub mod sources;
 pub mod status;

@@ -462,7 +462,7 @@ impl Worker {
 }
 
 /// The error to end with when the worker cannot act on trouble any more.
-fn give_up(setup: &Setup, trouble: Trouble) -> KafkaError {
+pub(super) fn give_up(setup: &Setup, trouble: Trouble) -> KafkaError {
     match trouble {
         Trouble::Fatal(error) => error,
         Trouble::Delivery(failure) => KafkaError::Delivery {

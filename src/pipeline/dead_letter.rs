@@ -32,7 +32,8 @@ pub const HEADER_NAMES: [&str; 14] = [
     TRUNCATED_HEADER,
 ];
 
-const TRUNCATED_HEADER: &str = "netsieve.truncated";
+/// Header of a dead letter that was cut: the size of the whole value, in bytes.
+pub const TRUNCATED_HEADER: &str = "netsieve.truncated";
 
 /// Bytes that a Kafka record and its batch need beside key, value and headers: the batch's
 /// header of 61 bytes and the record's varints.
@@ -42,7 +43,7 @@ const HEADER_OVERHEAD_BYTES: usize = 10;
 
 /// An upper bound of the size of a Kafka record in a batch of its own, which is what
 /// `max.message.bytes` limits.
-fn record_bytes<'h>(
+pub(crate) fn record_bytes<'h>(
     key: Option<&[u8]>,
     value_len: usize,
     headers: impl Iterator<Item = Header<'h>>,

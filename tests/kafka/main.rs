@@ -3,6 +3,7 @@
 #[path = "../support/proof/mod.rs"]
 mod proof;
 
+mod dlq;
 mod faults;
 mod fences;
 mod guarded;

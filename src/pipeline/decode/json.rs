@@ -17,9 +17,9 @@ use crate::pipeline::reject::Reject;
 
 /// How deep values inside the envelope, the metadata or a record are nested at most. What is
 /// nested deeper inside a record costs that record alone.
-const MAX_DEPTH: usize = 126;
+pub(super) const MAX_DEPTH: usize = 126;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Whether there is nothing but white space.
 pub(super) fn is_blank(body: &[u8]) -> bool {

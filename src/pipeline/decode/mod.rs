@@ -4,6 +4,7 @@
 //! costs that record alone, and each one's own bytes are at hand for its dead letter.
 
 mod detect;
+pub mod edit;
 mod framing;
 mod json;
 mod protobuf;
