@@ -182,11 +182,25 @@ fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::from(2);
     }
-    complain(&CliError::usage(in_one_line(&error.render().to_string())))
+    let line = in_one_line(&error.render().to_string(), &help());
+    complain(&CliError::usage(line))
+}
+
+/// What prints the help that a wrong usage is answered by: the subcommand's, where one was named.
+fn help() -> String {
+    let command = Arguments::command();
+    let given = std::env::args_os().skip(1);
+    let named = given
+        .filter_map(|word| Some(command.find_subcommand(word)?.get_name().to_owned()))
+        .next();
+    named.map_or_else(
+        || "netsieve --help".to_owned(),
+        |name| format!("netsieve {name} --help"),
+    )
 }
 
 /// clap's message without its usage and its advice.
-fn in_one_line(text: &str) -> String {
+fn in_one_line(text: &str, help: &str) -> String {
     let what = text.split("\n\nUsage:").next().unwrap_or(text);
     let what = what
         .split("\n\nFor more information")
@@ -197,7 +211,7 @@ fn in_one_line(text: &str) -> String {
         .split_whitespace()
         .collect();
     let words = words.join(" ").replace(" tip: ", ", ");
-    format!("{words}: see netsieve --help")
+    format!("{words}: see {help}")
 }
 
 /// Writes to stdout; a reader that has gone away is no error.
