@@ -12,6 +12,7 @@ use std::io::IsTerminal;
 use serde_json::Value;
 
 use super::terminal::{Paint, shorten};
+use crate::pipeline::reject::is_unprintable;
 use layout::{Column, Row, Tone, fold, lay_out};
 
 /// Widest that a service is shown.
@@ -136,14 +137,7 @@ const CONNECTIONS: &[Column] = &[
 
 /// A value's text, without anything that a terminal would obey.
 fn text(value: &Value) -> String {
-    let harmless = |c: char| {
-        let turns = matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns {
-            '\u{fffd}'
-        } else {
-            c
-        }
-    };
+    let harmless = |c: char| if is_unprintable(c) { '\u{fffd}' } else { c };
     match value {
         Value::String(text) => text.chars().map(harmless).collect(),
         Value::Number(number) => number.to_string(),
