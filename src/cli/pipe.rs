@@ -97,7 +97,7 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
         emitted: Emitted::default(),
         sink: Sink {
             form: match args.output {
-                _ if args.explain => Form::Words(Paint::of(&io::stdout())),
+                _ if args.explain => Form::Words(Words::of(&io::stdout())),
                 OutputFormat::Json | OutputFormat::Ecs | OutputFormat::Ocsf => Form::Lines,
                 OutputFormat::Protobuf => Form::Delimited,
                 OutputFormat::Table => Form::Table(Box::new(Table::of(&io::stdout()))),
@@ -197,7 +197,24 @@ enum Form {
     /// A table of each message's events.
     Table(Box<Table>),
     /// How it came about.
-    Words(Paint),
+    Words(Words),
+}
+
+/// How words are laid out.
+#[derive(Clone, Copy)]
+struct Words {
+    paint: Paint,
+    /// Columns of the screen, where there is one.
+    width: Option<usize>,
+}
+
+impl Words {
+    fn of(stream: &io::Stdout) -> Self {
+        Self {
+            paint: Paint::of(stream),
+            width: terminal::columns(stream),
+        }
+    }
 }
 
 /// Where events and rejects go.
@@ -288,13 +305,13 @@ impl<W: Write> Pipe<W> {
         };
         let cut_from = (size > value.len() as u64).then_some(size);
         let (settings, sink) = (&self.settings, &mut self.sink);
-        if let Form::Words(paint) = sink.form {
+        if let Form::Words(words) = sink.form {
             return sink.explain(
                 &input,
                 settings,
                 &mut self.workspace,
                 &mut self.emitted,
-                paint,
+                words,
             );
         }
         let mut written = Ok(());
@@ -326,11 +343,11 @@ impl<W: Write> Sink<W> {
         settings: &Settings,
         workspace: &mut Workspace,
         emitted: &mut Emitted,
-        paint: Paint,
+        words: Words,
     ) -> Result<(), Stop> {
         let mut written = Ok(());
         let mut show = |explanation: &Explanation| {
-            let text = terminal::explanation(explanation, paint);
+            let text = terminal::explanation(explanation, words.paint, words.width);
             written = self.output.write_all(text.as_bytes());
             written.is_ok()
         };

@@ -11,7 +11,7 @@ use std::io::IsTerminal;
 
 use serde_json::Value;
 
-use super::terminal::{Paint, shorten};
+use super::terminal::{Paint, columns, shorten};
 use crate::pipeline::reject::is_unprintable;
 use layout::{Column, Row, Tone, fold, lay_out};
 
@@ -35,11 +35,7 @@ impl Table {
     /// A table for that stream: as wide as the terminal, or as `COLUMNS` says; elsewhere as wide
     /// as it comes.
     pub(super) fn of<S: IsTerminal + std::os::fd::AsFd>(stream: &S) -> Self {
-        let told = std::env::var("COLUMNS").ok();
-        let told = told.and_then(|columns| columns.parse().ok());
-        let seen = || terminal_size::terminal_size_of(stream);
-        let width = told.or_else(|| seen().map(|(width, _)| usize::from(width.0)));
-        Self::new(Paint::of(stream), width)
+        Self::new(Paint::of(stream), columns(stream))
     }
 
     fn new(paint: Paint, width: Option<usize>) -> Self {
