@@ -16,7 +16,7 @@ use super::table::Table;
 use super::terminal::{self, Paint};
 use super::{CliError, Global, tables};
 use crate::config;
-use crate::pipeline::code::{Level, Reason};
+use crate::pipeline::code::{Level, Reason, Rejection};
 use crate::pipeline::emit::{DeadLetter, Emitted, Tally};
 use crate::pipeline::enrich::Enrich;
 use crate::pipeline::explain::{self, Explanation};
@@ -34,7 +34,7 @@ Examples:
   netsieve submit --live --project try | netsieve pipe --output table
   netsieve pipe --raw value.bin                    a value as Kafka has it
   netsieve pipe --input protobuf --output protobuf <in.bin >out.bin
-  netsieve pipe --output ecs messages.jsonl         Elastic Common Schema; ocsf for OCSF
+  netsieve pipe --output ecs messages.jsonl        Elastic Common Schema
   netsieve pipe --dead-letters rejects.jsonl messages.jsonl | jq .local
   netsieve pipe --explain messages.jsonl | less    how each answer was reached")]
 pub struct Args {
@@ -113,7 +113,14 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
         Err(Stop::Failed(error)) => return Err(error),
     }
     if io::stderr().is_terminal() {
-        eprintln!("{}", summary(&pipe.emitted.tally));
+        let tally = &pipe.emitted.tally;
+        eprintln!("{}", summary(tally));
+        if has_no_json(tally) {
+            eprintln!(
+                "Nothing in it is JSON: what netstat and other tools print is made into messages \
+                 by netsieve submit."
+            );
+        }
     }
     Ok(())
 }
@@ -453,6 +460,13 @@ fn progress(args: &Args, files: &[PathBuf]) -> Option<ProgressBar> {
     let style = "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
     let style = ProgressStyle::with_template(style).ok()?;
     Some(ProgressBar::new(total).with_style(style))
+}
+
+/// Whether there was text and no message, as when a tool's output is given in place of messages.
+fn has_no_json(tally: &Tally) -> bool {
+    let malformed = tally.rejected(Reason::Rejection(Rejection::MalformedJson));
+    let empty = tally.rejected(Reason::Rejection(Rejection::EmptyMessage));
+    malformed > 0 && malformed + empty == tally.messages
 }
 
 fn summary(tally: &Tally) -> String {
