@@ -189,14 +189,11 @@ fn usage(error: &clap::Error) -> ExitCode {
 /// What prints the help that a wrong usage is answered by: the subcommand's, where one was named.
 fn help() -> String {
     let command = Arguments::command();
-    let given = std::env::args_os().skip(1);
-    let named = given
-        .filter_map(|word| Some(command.find_subcommand(word)?.get_name().to_owned()))
-        .next();
-    named.map_or_else(
-        || "netsieve --help".to_owned(),
-        |name| format!("netsieve {name} --help"),
-    )
+    let mut given = std::env::args_os().skip(1);
+    match given.find_map(|word| command.find_subcommand(word)) {
+        Some(named) => format!("netsieve {} --help", named.get_name()),
+        None => "netsieve --help".to_owned(),
+    }
 }
 
 /// clap's message without its usage and its advice.
