@@ -9,6 +9,7 @@ mod error;
 mod feed;
 mod framing;
 pub mod generate;
+mod output;
 pub mod pipe;
 pub mod run;
 pub mod schema;

@@ -380,15 +380,9 @@ impl<W: Write> Sink<W> {
         for event in emitted.events() {
             match &mut self.form {
                 Form::Table(table) => self.output.write_all(table.add(event.value).as_bytes())?,
-                Form::Delimited => {
-                    let mut length = Vec::with_capacity(10);
-                    prost::encoding::encode_varint(event.value.len() as u64, &mut length);
-                    self.output.write_all(&length)?;
-                    self.output.write_all(event.value)?;
-                }
+                Form::Delimited => framing::write(&mut self.output, event.value, true)?,
                 Form::Lines | Form::Words(_) => {
-                    self.output.write_all(event.value)?;
-                    self.output.write_all(b"\n")?;
+                    framing::write(&mut self.output, event.value, false)?;
                 }
             }
         }

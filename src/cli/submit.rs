@@ -9,8 +9,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::CliError;
-use super::feed::{self, Feed};
-use super::generate::{Taken, create, property, taken};
+use super::feed::{self, Feed, property};
+use super::output::{Taken, create, taken};
 use crate::intake::{self, Expiration, Kind, Message, Metadata, Reading};
 use crate::pipeline::settings::Limits;
 
