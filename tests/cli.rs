@@ -60,11 +60,11 @@ fn wrong_usage_is_one_line_and_code_2() {
     let lines = cases.iter().map(|arguments| error_line(arguments, 2));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
         netsieve: unrecognized subcommand 'chek', some similar subcommands exist: 'schema', 'check': see netsieve --help
-        netsieve: unexpected argument '--colour' found: see netsieve --help
-        netsieve: invalid value '0' for '--timeout <SECONDS>': 0 is not in 1..=600: see netsieve --help
-        netsieve: a value is required for '--set <KEY=VALUE>' but none was supplied: see netsieve --help
-        netsieve: the following required arguments were not provided: <SHELL>: see netsieve --help
-        netsieve: invalid value 'tcl' for '<SHELL>' [possible values: bash, elvish, fish, powershell, zsh]: see netsieve --help
+        netsieve: unexpected argument '--colour' found: see netsieve check --help
+        netsieve: invalid value '0' for '--timeout <SECONDS>': 0 is not in 1..=600: see netsieve check --help
+        netsieve: a value is required for '--set <KEY=VALUE>' but none was supplied: see netsieve check --help
+        netsieve: the following required arguments were not provided: <SHELL>: see netsieve completions --help
+        netsieve: invalid value 'tcl' for '<SHELL>' [possible values: bash, elvish, fish, powershell, zsh]: see netsieve completions --help
         "#);
     let bare = run(&[]);
     assert_eq!(bare.code, Some(2));

@@ -599,6 +599,20 @@ fn the_elasticsearch_templates_take_every_event() {
         index["template"]["settings"]["index"]["mapping"]["coerce"],
         false
     );
+    // Elastic's views and rules choose by these; no event says them again.
+    for (field, value) in [
+        ("data_stream.dataset", "netsieve.network"),
+        ("event.dataset", "netsieve.network"),
+        ("event.module", "netsieve"),
+    ] {
+        let properties = field
+            .split('.')
+            .fold(&index["template"]["mappings"], |at, name| {
+                &at["properties"][name]
+            });
+        let expected = json!({"type": "constant_keyword", "value": value});
+        assert_eq!(*properties, expected, "{field}");
+    }
     let judge = |triple: &Triple| {
         for (path, value) in leaves(&triple.ecs) {
             let point = path.strip_suffix(".lat").or(path.strip_suffix(".lon"));

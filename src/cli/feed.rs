@@ -15,6 +15,12 @@ use crate::generate::Generated;
 use crate::kafka::KafkaError;
 use crate::kafka::client;
 
+/// A librdkafka property as a flag gives it, `KEY=VALUE`.
+pub(super) fn property(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("give KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
 /// How long the brokers may take to answer at first, and to acknowledge what is left at last.
 const PATIENCE: Duration = Duration::from_secs(15);
 

@@ -1,7 +1,7 @@
 //! Where one message of a file or of standard input ends and the next begins, without ever
-//! holding more of one than is asked for.
+//! holding more of one than is asked for; and the same when writing.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Write};
 
 /// How messages follow one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,18 @@ pub(super) enum Framing {
 
 /// Bytes of the longest varint.
 const MAX_VARINT_BYTES: u32 = 10;
+
+/// Writes a message or an event: after its length as a varint, or as a line.
+pub(super) fn write(output: &mut impl Write, value: &[u8], delimited: bool) -> io::Result<()> {
+    if !delimited {
+        output.write_all(value)?;
+        return output.write_all(b"\n");
+    }
+    let mut length = Vec::with_capacity(MAX_VARINT_BYTES as usize);
+    prost::encoding::encode_varint(value.len() as u64, &mut length);
+    output.write_all(&length)?;
+    output.write_all(value)
+}
 
 /// Reads the next message into `message`, at most `max_bytes` of it, and skips the rest of it.
 /// Gives the size of the whole, or nothing at the end.

@@ -1,16 +1,17 @@
 //! `netsieve generate`: a deterministic load to a file, standard output or Kafka, and the
 //! manifest of what must come out of it.
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CliError;
-use super::feed::Feed;
+use super::feed::{Feed, property};
+use super::framing;
+use super::output::{Taken, create, taken, unwritten};
 use crate::generate::{Carrier, Encodings, Generated, Generator, Options};
 
 /// Generates messages like those of real agents, good and bad, the same ones each time.
@@ -122,12 +123,6 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Splits `KEY=VALUE`.
-pub(super) fn property(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("give KEY=VALUE")?;
-    Ok((key.to_owned(), value.to_owned()))
-}
-
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let options = options(args)?;
@@ -219,17 +214,12 @@ enum Target {
     },
 }
 
-/// Whether there is anybody to take more.
-#[derive(PartialEq)]
-pub(super) enum Taken {
-    Yes,
-    Closed,
-}
-
 impl Target {
     fn take(&mut self, message: Generated) -> Result<Taken, CliError> {
         match self {
-            Self::File { file, delimited } => taken(write(&mut **file, &message.value, *delimited)),
+            Self::File { file, delimited } => {
+                taken(framing::write(file, &message.value, *delimited))
+            }
             Self::Topic { feed, pace } => {
                 pace.wait();
                 feed.send(&message.into())?;
@@ -244,52 +234,6 @@ impl Target {
             Self::Topic { feed, .. } => feed.finish().map(|()| Taken::Yes),
         }
     }
-}
-
-/// What became of writing.
-pub(super) fn taken(written: io::Result<()>) -> Result<Taken, CliError> {
-    match written {
-        Ok(()) => Ok(Taken::Yes),
-        // Whoever read the output has had enough of it, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Taken::Closed),
-        Err(error) => Err(unwritten(&error)),
-    }
-}
-
-fn unwritten(error: &io::Error) -> CliError {
-    CliError::failure(format!(
-        "cannot write ({error}), the output: check the space and the rights"
-    ))
-}
-
-/// Writes a message as `pipe` reads it.
-fn write(file: &mut dyn Write, value: &[u8], delimited: bool) -> io::Result<()> {
-    if delimited {
-        let mut length = Vec::with_capacity(10);
-        prost::encoding::encode_varint(value.len() as u64, &mut length);
-        file.write_all(&length)?;
-        file.write_all(value)
-    } else {
-        file.write_all(value)?;
-        file.write_all(b"\n")
-    }
-}
-
-/// Opens a file to write, or standard output for `-`.
-pub(super) fn create(path: &Path) -> Result<Box<dyn Write>, CliError> {
-    if path.as_os_str() == "-" {
-        return Ok(Box::new(BufWriter::with_capacity(
-            1 << 16,
-            io::stdout().lock(),
-        )));
-    }
-    let file = File::create(path).map_err(|error| {
-        let path = path.display();
-        CliError::failure(format!(
-            "cannot write ({error}), {path}: check the path and its rights"
-        ))
-    })?;
-    Ok(Box::new(BufWriter::with_capacity(1 << 16, file)))
 }
 
 /// Keeps to a rate of messages a second.

@@ -10,6 +10,7 @@ mod error;
 mod feed;
 mod framing;
 pub mod generate;
+mod output;
 pub mod pipe;
 pub mod run;
 pub mod schema;
@@ -186,11 +187,22 @@ fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::from(2);
     }
-    complain(&CliError::usage(in_one_line(&error.render().to_string())))
+    let line = in_one_line(&error.render().to_string(), &help());
+    complain(&CliError::usage(line))
+}
+
+/// What prints the help that a wrong usage is answered by: the subcommand's, where one was named.
+fn help() -> String {
+    let command = Arguments::command();
+    let mut given = std::env::args_os().skip(1);
+    match given.find_map(|word| command.find_subcommand(word)) {
+        Some(named) => format!("netsieve {} --help", named.get_name()),
+        None => "netsieve --help".to_owned(),
+    }
 }
 
 /// clap's message without its usage and its advice.
-fn in_one_line(text: &str) -> String {
+fn in_one_line(text: &str, help: &str) -> String {
     let what = text.split("\n\nUsage:").next().unwrap_or(text);
     let what = what
         .split("\n\nFor more information")
@@ -201,7 +213,7 @@ fn in_one_line(text: &str) -> String {
         .split_whitespace()
         .collect();
     let words = words.join(" ").replace(" tip: ", ", ");
-    format!("{words}: see netsieve --help")
+    format!("{words}: see {help}")
 }
 
 /// Writes to stdout; a reader that has gone away is no error.

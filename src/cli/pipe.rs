@@ -16,7 +16,7 @@ use super::table::Table;
 use super::terminal::{self, Paint};
 use super::{CliError, Global, tables};
 use crate::config;
-use crate::pipeline::code::{Level, Reason};
+use crate::pipeline::code::{Level, Reason, Rejection};
 use crate::pipeline::emit::{DeadLetter, Emitted, Tally};
 use crate::pipeline::enrich::Enrich;
 use crate::pipeline::explain::{self, Explanation};
@@ -33,7 +33,7 @@ Examples:
   netsieve submit --live --project try | netsieve pipe --output table
   netsieve pipe --raw value.bin                    a value as Kafka has it
   netsieve pipe --input protobuf --output protobuf <in.bin >out.bin
-  netsieve pipe --output ecs messages.jsonl         Elastic Common Schema; ocsf for OCSF
+  netsieve pipe --output ecs messages.jsonl        Elastic Common Schema
   netsieve pipe --dead-letters rejects.jsonl messages.jsonl | jq .local
   netsieve pipe --explain messages.jsonl | less    how each answer was reached")]
 pub struct Args {
@@ -96,7 +96,7 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
         emitted: Emitted::default(),
         sink: Sink {
             form: match args.output {
-                _ if args.explain => Form::Words(Paint::of(&io::stdout())),
+                _ if args.explain => Form::Words(Words::of(&io::stdout())),
                 OutputFormat::Json | OutputFormat::Ecs | OutputFormat::Ocsf => Form::Lines,
                 OutputFormat::Protobuf => Form::Delimited,
                 OutputFormat::Table => Form::Table(Box::new(Table::of(&io::stdout()))),
@@ -112,7 +112,14 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
         Err(Stop::Failed(error)) => return Err(error),
     }
     if io::stderr().is_terminal() {
-        eprintln!("{}", summary(&pipe.emitted.tally));
+        let tally = &pipe.emitted.tally;
+        eprintln!("{}", summary(tally));
+        if has_no_json(tally) {
+            eprintln!(
+                "Nothing in it is JSON: what netstat and other tools print is made into messages \
+                 by netsieve submit."
+            );
+        }
     }
     Ok(())
 }
@@ -191,7 +198,24 @@ enum Form {
     /// A table of each message's events.
     Table(Box<Table>),
     /// How it came about.
-    Words(Paint),
+    Words(Words),
+}
+
+/// How words are laid out.
+#[derive(Clone, Copy)]
+struct Words {
+    paint: Paint,
+    /// Columns of the screen, where there is one.
+    width: Option<usize>,
+}
+
+impl Words {
+    fn of(stream: &io::Stdout) -> Self {
+        Self {
+            paint: Paint::of(stream),
+            width: terminal::columns(stream),
+        }
+    }
 }
 
 /// Where events and rejects go.
@@ -282,13 +306,13 @@ impl<W: Write> Pipe<W> {
         };
         let cut_from = (size > value.len() as u64).then_some(size);
         let (settings, sink) = (&self.settings, &mut self.sink);
-        if let Form::Words(paint) = sink.form {
+        if let Form::Words(words) = sink.form {
             return sink.explain(
                 &input,
                 settings,
                 &mut self.workspace,
                 &mut self.emitted,
-                paint,
+                words,
             );
         }
         let mut written = Ok(());
@@ -320,11 +344,11 @@ impl<W: Write> Sink<W> {
         settings: &Settings,
         workspace: &mut Workspace,
         emitted: &mut Emitted,
-        paint: Paint,
+        words: Words,
     ) -> Result<(), Stop> {
         let mut written = Ok(());
         let mut show = |explanation: &Explanation| {
-            let text = terminal::explanation(explanation, paint);
+            let text = terminal::explanation(explanation, words.paint, words.width);
             written = self.output.write_all(text.as_bytes());
             written.is_ok()
         };
@@ -350,15 +374,9 @@ impl<W: Write> Sink<W> {
         for event in emitted.events() {
             match &mut self.form {
                 Form::Table(table) => self.output.write_all(table.add(event.value).as_bytes())?,
-                Form::Delimited => {
-                    let mut length = Vec::with_capacity(10);
-                    prost::encoding::encode_varint(event.value.len() as u64, &mut length);
-                    self.output.write_all(&length)?;
-                    self.output.write_all(event.value)?;
-                }
+                Form::Delimited => framing::write(&mut self.output, event.value, true)?,
                 Form::Lines | Form::Words(_) => {
-                    self.output.write_all(event.value)?;
-                    self.output.write_all(b"\n")?;
+                    framing::write(&mut self.output, event.value, false)?;
                 }
             }
         }
@@ -430,6 +448,13 @@ fn progress(args: &Args, files: &[PathBuf]) -> Option<ProgressBar> {
     let style = "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
     let style = ProgressStyle::with_template(style).ok()?;
     Some(ProgressBar::new(total).with_style(style))
+}
+
+/// Whether there was text and no message, as when a tool's output is given in place of messages.
+fn has_no_json(tally: &Tally) -> bool {
+    let malformed = tally.rejected(Reason::Rejection(Rejection::MalformedJson));
+    let empty = tally.rejected(Reason::Rejection(Rejection::EmptyMessage));
+    malformed > 0 && malformed + empty == tally.messages
 }
 
 fn summary(tally: &Tally) -> String {

@@ -9,8 +9,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::CliError;
-use super::feed::{self, Feed};
-use super::generate::{Taken, create, property, taken};
+use super::feed::{self, Feed, property};
+use super::output::{Taken, create, taken};
 use crate::intake::{self, Expiration, Kind, Message, Metadata, Reading};
 use crate::pipeline::settings::Limits;
 
@@ -182,7 +182,7 @@ struct Submit<'a> {
     limits: Limits,
     target: &'a mut Target,
     records: usize,
-    /// Whether a file could not be opened or read.
+    /// Whether a file could not be opened or read, or its kind not be told.
     failed: bool,
 }
 
@@ -215,11 +215,16 @@ impl Submit<'_> {
                     continue;
                 }
             };
+            if bytes.trim_ascii().is_empty() {
+                eprintln!("netsieve: nothing to read (it is empty), {name}: see that its tool ran");
+                continue;
+            }
             match intake::read(&bytes, args.kind) {
                 Ok((kind, reading)) => self.take(&name, kind.name(), &reading)?,
                 Err(error) => {
                     let kinds = Kind::names();
                     eprintln!("netsieve: {error}, {name}: name it with --kind, one of {kinds}");
+                    self.failed = true;
                 }
             }
         }

@@ -11,8 +11,9 @@ use std::io::IsTerminal;
 
 use serde_json::Value;
 
-use super::terminal::{Paint, shorten};
-use layout::{Column, Row, Tone, fold, lay_out};
+use super::terminal::{Paint, columns, shorten};
+use crate::pipeline::reject::is_unprintable;
+use layout::{Column, Cut, Row, Tone, fold, lay_out};
 
 /// Widest that a service is shown.
 const SERVICE_WIDTH: usize = 12;
@@ -34,11 +35,7 @@ impl Table {
     /// A table for that stream: as wide as the terminal, or as `COLUMNS` says; elsewhere as wide
     /// as it comes.
     pub(super) fn of<S: IsTerminal + std::os::fd::AsFd>(stream: &S) -> Self {
-        let told = std::env::var("COLUMNS").ok();
-        let told = told.and_then(|columns| columns.parse().ok());
-        let seen = || terminal_size::terminal_size_of(stream);
-        let width = told.or_else(|| seen().map(|(width, _)| usize::from(width.0)));
-        Self::new(Paint::of(stream), width)
+        Self::new(Paint::of(stream), columns(stream))
     }
 
     fn new(paint: Paint, width: Option<usize>) -> Self {
@@ -115,35 +112,31 @@ impl Table {
     }
 }
 
+/// Narrowest that an end becomes while there is another way.
+const LEAST_END: usize = 8;
+
 const LISTENERS: &[Column] = &[
-    Column("EXPOSURE", false),
-    Column("PROTO", false),
-    Column("LISTENS ON", true),
-    Column("SERVICE", false),
-    Column("PEERS", false),
-    Column("PROCESS", true),
+    Column("EXPOSURE", Cut::Last),
+    Column("PROTO", Cut::Last),
+    Column("LISTENS ON", Cut::Later(LEAST_END)),
+    Column("SERVICE", Cut::First(8)),
+    Column("PEERS", Cut::Last),
+    Column("PROCESS", Cut::First(12)),
 ];
 
 const CONNECTIONS: &[Column] = &[
-    Column("", false),
-    Column("PROTO", false),
-    Column("LOCAL", true),
-    Column("REMOTE", true),
-    Column("SERVICE", false),
-    Column("STATE", false),
-    Column("PROCESS", true),
+    Column("", Cut::Last),
+    Column("PROTO", Cut::Last),
+    Column("LOCAL", Cut::Later(LEAST_END)),
+    Column("REMOTE", Cut::Later(LEAST_END)),
+    Column("SERVICE", Cut::First(8)),
+    Column("STATE", Cut::Last),
+    Column("PROCESS", Cut::First(12)),
 ];
 
 /// A value's text, without anything that a terminal would obey.
 fn text(value: &Value) -> String {
-    let harmless = |c: char| {
-        let turns = matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns {
-            '\u{fffd}'
-        } else {
-            c
-        }
-    };
+    let harmless = |c: char| if is_unprintable(c) { '\u{fffd}' } else { c };
     match value {
         Value::String(text) => text.chars().map(harmless).collect(),
         Value::Number(number) => number.to_string(),
@@ -280,9 +273,13 @@ fn without_port(end: String) -> String {
     }
 }
 
-/// An end as `ip:port`; where neither ip nor name is known, as it was sent.
+/// An end as `ip:port`; where neither ip nor name is known, as it was sent. Nothing where there is
+/// no such end, whatever was sent for it.
 fn end(event: &Value, name: &str) -> String {
     let end = &event[name];
+    if !end.is_object() {
+        return String::new();
+    }
     let mut host = ["ip", "name", "mac"]
         .iter()
         .map(|part| text(&end[*part]))
@@ -428,14 +425,25 @@ mod tests {
         any      tcp   [::]:22        ssh        1     sshd[618]   IPv4 and IPv6
         loopback tcp   127.0.0.1:5432 postgresql       postgres[9]
 
-          PROTO LOCAL             REMOTE            SERVICE STATE       PROCESS
-        → tcp   [2001:db…6]:50001 [2001:db…fff]:443 https   ESTABLISHED a-very-l…[70000]
+          PROTO LOCAL               REMOTE              SERVICE STATE       PROCESS
+        → tcp   [2001:db8…66]:50001 [2001:db8…ffff]:443 https   ESTABLISHED a-very…0000]
             partners, Berlin DE, AS64496 Example, x, address_family_mismatch,
             unknown_fields
-        — tcp   2600:170…bab0:d.5 10.0.0.7:50000    curl    ESTABLISHED
-        ← tcp   10.0.0.1:22       10.0.0.7:*        ssh     TIME_WAIT   sshd[618]?
+        — tcp   2600:1700:bab0:d.5  10.0.0.7:50000      curl    ESTABLISHED
+        ← tcp   10.0.0.1:22         10.0.0.7:*          ssh     TIME_WAIT   sshd[618]?
             2 times
         ");
+    }
+
+    #[test]
+    fn an_idle_socket_has_no_other_end_whatever_was_sent() {
+        let event = json!({
+            "kind": "idle", "transport": "tcp", "state": "CLOSED",
+            "local": {"ip": "10.0.0.1", "port": 6000},
+            "origin": {"local_address": "0100000A:1770", "remote_address": "00000000:0000"},
+        });
+        assert_eq!(end(&event, "local"), "10.0.0.1:6000");
+        assert_eq!(end(&event, "remote"), "");
     }
 
     #[test]

@@ -50,6 +50,15 @@ impl Paint {
     }
 }
 
+/// Columns of the terminal that a stream is, or those that `COLUMNS` tells; of what is neither,
+/// none.
+pub(super) fn columns<S: std::os::fd::AsFd>(stream: &S) -> Option<usize> {
+    let told = std::env::var("COLUMNS").ok();
+    let told = told.and_then(|columns| columns.parse().ok());
+    let seen = || terminal_size::terminal_size_of(stream);
+    told.or_else(|| seen().map(|(width, _)| usize::from(width.0)))
+}
+
 /// Columns of the terminal that standard output is, between the 80 that any has and the 120 that
 /// are still read easily; 80 where it is none.
 pub(super) fn width() -> usize {
@@ -57,8 +66,14 @@ pub(super) fn width() -> usize {
     size.map_or(80, |(width, _)| usize::from(width.0).clamp(80, 120))
 }
 
-/// An explanation: its title, and below it each answer behind what it is about.
-pub(super) fn explanation(explanation: &Explanation, paint: Paint) -> String {
+/// Columns of what an answer of an explanation is about.
+const ABOUT: usize = 11;
+
+/// An explanation: its title, and below it each answer behind what it is about, in lines that fit
+/// that many columns where there are any.
+pub(super) fn explanation(explanation: &Explanation, paint: Paint, width: Option<usize>) -> String {
+    let indent = ABOUT + 3;
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(1));
     let title = match (explanation.rejected, explanation.record) {
         (true, _) => paint.red(&explanation.title),
         (false, None) => paint.bold(&explanation.title),
@@ -66,9 +81,10 @@ pub(super) fn explanation(explanation: &Explanation, paint: Paint) -> String {
     };
     let mut text = title + "\n";
     for (about, answer) in &explanation.answers {
-        let about = paint.dim(&column(about, 11));
+        let about = paint.dim(&column(about, ABOUT));
+        let lines = wrapped(answer, room).join(&format!("\n{:indent$}", ""));
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {about} {answer}");
+        let _ = writeln!(text, "  {about} {lines}");
     }
     text + "\n"
 }
@@ -152,6 +168,25 @@ mod tests {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("a longerword b", 4), ["a", "long", "erwo", "rd b"]);
         assert_eq!(wrapped("", 4), [""]);
+    }
+
+    #[test]
+    fn an_explanation_fits_the_terminal_where_there_is_one() {
+        let explanation = Explanation {
+            record: Some(0),
+            rejected: false,
+            title: "record 0".to_owned(),
+            answers: vec![("kind", "listener: its state is LISTEN".to_owned())],
+        };
+        let paint = Paint::of(&std::fs::File::open("Cargo.toml").unwrap());
+        assert_eq!(
+            super::explanation(&explanation, paint, None),
+            "record 0\n  kind        listener: its state is LISTEN\n\n"
+        );
+        assert_eq!(
+            super::explanation(&explanation, paint, Some(30)),
+            "record 0\n  kind        listener: its\n              state is LISTEN\n\n"
+        );
     }
 
     #[test]

@@ -48,14 +48,14 @@ impl Reject {
     }
 }
 
-/// The text with control characters escaped, cut to at most `max_bytes` bytes; a cut shows as
-/// an ellipsis.
+/// The text with control characters escaped, those that turn the direction of writing among
+/// them, cut to at most `max_bytes` bytes; a cut shows as an ellipsis.
 pub(super) fn printable(text: &str, max_bytes: usize) -> String {
     const ELLIPSIS: char = '…';
     let mut out = String::new();
     let mut fits = 0;
     for character in text.chars() {
-        if character.is_control() {
+        if is_unprintable(character) {
             out.extend(character.escape_default());
         } else {
             out.push(character);
@@ -72,6 +72,17 @@ pub(super) fn printable(text: &str, max_bytes: usize) -> String {
     out
 }
 
+/// Whether a terminal obeys the character rather than show it: controls, and the marks, embeddings
+/// and isolates of Unicode's bidirectional algorithm (UAX #9), by which `gpj.exe` can be shown as
+/// `exe.jpg`.
+pub fn is_unprintable(character: char) -> bool {
+    let turns = matches!(
+        character,
+        '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    turns || character.is_control()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +97,7 @@ mod tests {
             "a\u{0}\nb",
         );
         assert_eq!(short.message, r#"protocol is odd: "a\u{0}\nb""#);
+        assert_eq!(printable("a\u{202e}gpj.exe", 99), "a\\u{202e}gpj.exe");
         let long = Reject::new(Rejection::InvalidProtocol, None, &"é".repeat(150));
         assert!(long.message.len() <= MAX_MESSAGE_BYTES);
         assert!(long.message.ends_with("é…"));

@@ -51,6 +51,12 @@ impl Table {
             let what = format!("{} {}", quoted(prefix), problem.name());
             Problem::new(what, "give a prefix such as 10.1.0.0/16 or 2001:db8::/32")
         })?;
+        // A quote that is left open takes the rows below it in, without an error of CSV's own.
+        let texts = [name, role, site, tenant];
+        if let Some(text) = texts.iter().find(|text| text.contains(char::is_control)) {
+            let what = format!("{} has a line end or control character", quoted(text));
+            return Err(Problem::new(what, "look for a quote that is left open"));
+        }
         let label = Label {
             name,
             role,
@@ -220,6 +226,10 @@ mod tests {
             (
                 "prefix,name\n10.0.0.0/8,a\n# again\n::ffff:10.0.0.0/104,b\n",
                 "a prefix that line 2 has already, l.csv:4: keep one of them",
+            ),
+            (
+                "prefix,name\n10.0.0.0/8,\"a\n10.1.0.0/16,b\n10.2.0.0/16,c\n",
+                "\"a\\n10.1.0.0/16,b\\n10.2.0.0/16,c\" has a line end or control character, l.csv:2: look for a quote that is left open",
             ),
             (
                 "prefix,site\n10.0.0.0/8,a\n",

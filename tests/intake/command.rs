@@ -128,6 +128,10 @@ fn nothing_read_is_code_1() {
             submitted.stderr
         );
     }
+    for kind in [&[][..], &["--kind", "zeek"]] {
+        let empty = submit(&[&["--project", "P"], kind].concat(), b"\r\n").stderr;
+        assert!(empty.contains("(it is empty), stdin"), "{empty}");
+    }
     let unknown = submit(&["--project", "P"], b"hello\n").stderr;
     assert!(
         unknown.contains("stdin: name it with --kind, one of windows-netstat,"),
@@ -136,19 +140,20 @@ fn nothing_read_is_code_1() {
 }
 
 #[test]
-fn one_file_that_is_not_there_does_not_cost_the_others() {
+fn one_file_that_cannot_be_read_does_not_cost_the_others() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("netstat.txt");
     std::fs::write(&file, WINDOWS).unwrap();
     let file = file.to_str().unwrap();
-    let submitted = submit(&["--project", "P", "/nonexistent", file], b"");
-    assert_eq!(submitted.code, Some(1));
-    assert!(
-        submitted.stderr.contains("cannot read (No such file"),
-        "{}",
-        submitted.stderr
-    );
-    assert_eq!(json(&submitted.stdout)["data"][0]["state"], "LISTENING");
+    for (other, why) in [
+        ("/nonexistent", "cannot read (No such file"),
+        ("-", "cannot tell what it is"),
+    ] {
+        let submitted = submit(&["--project", "P", other, file], b"hello\n");
+        assert_eq!(submitted.code, Some(1), "{other}");
+        assert!(submitted.stderr.contains(why), "{}", submitted.stderr);
+        assert_eq!(json(&submitted.stdout)["data"][0]["state"], "LISTENING");
+    }
 }
 
 #[test]

@@ -3,8 +3,6 @@
 
 use crate::cli::terminal::{Paint, column, wrapped};
 
-/// Narrowest that a column with an address or a process becomes.
-const LEAST_WIDTH: usize = 8;
 /// Where notes begin that have a line of their own.
 const INDENT: usize = 4;
 
@@ -31,8 +29,19 @@ pub(super) enum Tone {
     Low,
 }
 
-/// A column: its head, and whether its cells may be cut to fit.
-pub(super) struct Column(pub(super) &'static str, pub(super) bool);
+/// A column: its head, and when its cells are cut to fit.
+pub(super) struct Column(pub(super) &'static str, pub(super) Cut);
+
+/// When a column is cut, and how narrow it becomes before the next ones are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Before any other.
+    First(usize),
+    /// After those: its texts are what the table is read for.
+    Later(usize),
+    /// When nothing else is left.
+    Last,
+}
 
 /// Makes one of neighbours that show the same, and notes how many they are.
 pub(super) fn fold(rows: &mut Vec<Row>) {
@@ -113,13 +122,25 @@ fn line(cells: &[String], widths: &[usize]) -> String {
     cells.join(" ")
 }
 
-/// Takes from the widest of the columns that may be cut until the line fits; where that is not
-/// enough, from any.
+/// Takes from the widest of the columns that are cut first until the line fits; where that is not
+/// enough from those that are cut later, and at last from any.
 fn shrink(widths: &mut [usize], columns: &[Column], width: usize) {
     let mut excess = (widths.iter().sum::<usize>() + widths.len()).saturating_sub(width + 1);
-    for (least, every) in [(LEAST_WIDTH, false), (1, true)] {
+    let first = |cut| match cut {
+        Cut::First(least) => Some(least),
+        Cut::Later(_) | Cut::Last => None,
+    };
+    let later = |cut| match cut {
+        Cut::First(least) | Cut::Later(least) => Some(least),
+        Cut::Last => None,
+    };
+    let steps: [&dyn Fn(Cut) -> Option<usize>; 3] = [&first, &later, &|_| Some(1)];
+    for least in steps {
         while excess > 0 {
-            let may = |place: &usize| (every || columns[*place].1) && widths[*place] > least;
+            let may = |place: &usize| {
+                let least = least(columns[*place].1);
+                least.is_some_and(|least| widths[*place] > least)
+            };
             let found = (0..widths.len())
                 .filter(may)
                 .max_by_key(|place| widths[*place]);

@@ -209,7 +209,7 @@ fn title(record: &Record<'_>, facts: &Facts<'_>) -> String {
 fn kind(record: &Record<'_>, kind: Kind) -> String {
     let why = match kind {
         Kind::Listener if record.state == Some(State::Listen) => "its state is LISTEN",
-        Kind::Listener => "a socket without connections, and without a remote end",
+        Kind::Listener => "a datagram or raw socket without a remote end",
         Kind::Connection => "it has a remote end",
         Kind::Idle => "it has no remote end and does not listen",
     };

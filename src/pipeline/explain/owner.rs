@@ -65,13 +65,22 @@ fn program(process: &Process<'_>, is_on: bool) -> String {
             format!("; program {}, {category}", quoted(executable))
         }
         (Some(name), Some(executable)) => format!(
-            "; program {} by \"{}\", {category}",
+            "; program {} of {}, {category}",
             quoted(executable),
-            quoted(name)
+            in_quotes(name)
         ),
-        (Some(name), None) if is_on => format!("; \"{}\" names no program", quoted(name)),
-        (Some(name), None) => format!("; \"{}\"", quoted(name)),
+        (Some(name), None) if is_on => format!("; {} names no program", in_quotes(name)),
+        (Some(name), None) => format!("; {}", in_quotes(name)),
     }
+}
+
+/// In quotes, where it does not begin with one itself.
+fn in_quotes(name: &str) -> String {
+    let name = quoted(name);
+    if name.starts_with('"') {
+        return name;
+    }
+    format!("\"{name}\"")
 }
 
 /// The process at the other end of a connection within the host.
@@ -179,7 +188,13 @@ fn families(of: &Explained<'_, '_>, listener: Listener) -> String {
             ends::text(&v4.local),
             v4.index
         ),
-        (Some(network), None) => format!("{} alone, that of its address", Network::name(network)),
+        (Some(network), None) => {
+            let from = match record.local.ip {
+                Some(_) => "that of its address",
+                None => "the only one that its protocols name",
+            };
+            format!("{} alone, {from}", Network::name(network))
+        }
         (None, None) => "not known".to_owned(),
     }
 }
