@@ -31,6 +31,9 @@ const OWNER: &str = "netsieve:";
 /// How long each question to the brokers may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many owners are looked after at an assignment, at most.
+const MOST_OWNERS: usize = 64;
+
 /// The metadata of offsets that this worker commits.
 pub(super) fn signature(settings: &KafkaSettings, worker: usize) -> String {
     format!("{OWNER}{}", client::member_id(settings, worker))
@@ -106,10 +109,19 @@ fn former_owners(committed: &TopicPartitionList, settings: &KafkaSettings) -> BT
     let own: BTreeSet<_> = workers
         .map(|worker| client::member_id(settings, worker))
         .collect();
-    let owner = |metadata: &str| metadata.strip_prefix(OWNER).map(str::to_owned);
+    // Whoever may commit for the group can sign; what they name must at least be a worker.
+    let is_worker = |owner: &&str| {
+        let number = owner.rsplit_once('-').map(|(_, number)| number);
+        number.is_some_and(|number| number.parse::<u16>().is_ok())
+    };
     let elements = committed.elements();
-    let owners = elements.iter().filter_map(|of| owner(of.metadata()));
-    owners.filter(|owner| !own.contains(owner)).collect()
+    let signed = elements.iter();
+    let signed = signed.filter_map(|of| of.metadata().strip_prefix(OWNER));
+    let owners = signed.filter(is_worker).map(str::to_owned);
+    owners
+        .filter(|owner| !own.contains(owner))
+        .take(MOST_OWNERS)
+        .collect()
 }
 
 /// The client ids of the group's members.
@@ -167,6 +179,7 @@ mod tests {
             "netsieve:pod-2-2",
             "netsieve:pod-1-0",
             "netsieve:pod-1-0",
+            "netsieve:no worker",
             "by hand",
             "",
         ];

@@ -429,11 +429,15 @@ impl Worker {
         let deadline = deadline.unwrap_or_else(Instant::now);
         match self.member.drain(deadline) {
             Ok(()) => Ok(()),
-            Err(Trouble::Abort(reason)) => {
+            Err(trouble @ (Trouble::Overdue | Trouble::Fatal(_))) => {
+                Err(give_up(&self.setup, trouble))
+            }
+            // Nothing is lost by it, and there is no time to mend it.
+            Err(trouble) => {
+                let reason = give_up(&self.setup, trouble).to_string();
                 tracing::warn!(reason, "what was not committed will be read again");
                 Ok(())
             }
-            Err(trouble) => Err(give_up(&self.setup, trouble)),
         }
     }
 

@@ -190,7 +190,8 @@ fn by_listeners(
         .or(local)
 }
 
-/// Rule 4: a host that listens for a transport shows where, and it is not here.
+/// Rule 4: a host that listens for a transport shows where, and it is not here. Where "here" is must
+/// be known: of a port that was cut nobody can say that nothing listens on it.
 fn by_absence(
     connection: &Connection<'_, '_>,
     within_host: bool,
@@ -201,7 +202,8 @@ fn by_absence(
         .transport
         .is_some_and(|transport| listeners.any_for(transport));
     let by_ports = || by_ports(connection).map(|(initiator, _)| initiator);
-    let holds = !within_host && listens && by_ports() != Some(Initiator::Remote);
+    let is_known = connection.local.endpoint.port.is_some();
+    let holds = !within_host && listens && is_known && by_ports() != Some(Initiator::Remote);
     holds.then_some((
         Initiator::Local,
         Basis::NoListener,

@@ -210,10 +210,11 @@ fn without_a_fitting_listener_the_local_end_called_unless_ports_say_otherwise() 
             "10.0.0.2:50000",
             (Initiator::Remote, Basis::Ports, LOW),
         ),
+        // Nobody knows whether one listens on a port that is not known.
         (
             "10.0.0.1",
             "10.0.0.2:50000",
-            (Initiator::Local, Basis::NoListener, MEDIUM),
+            (Initiator::Unknown, Basis::None, None),
         ),
     ] {
         assert_eq!(
