@@ -129,7 +129,7 @@ fn a_registry_that_fails_is_asked_again() {
     let (result, waits) = ask(&[Some(framed(Format::Json))], &settings(&url, &more));
     assert_eq!(result, Ok(Some(vec![vec![0, 0, 0, 0, 1]])));
     let wait = format!(
-        "no id for the schema of subject t-value (503 Service Unavailable), {url}: start the schema registry"
+        "no id for the schema of subject t-value (503 Service Unavailable), {url}: see that the schema registry runs there"
     );
     assert_eq!(waits, [wait]);
     let requests = server.join().unwrap();
