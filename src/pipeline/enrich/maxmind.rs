@@ -2,8 +2,8 @@
 //! ISP for autonomous systems.
 //!
 //! Reading a record is a walk over maps and texts in many languages, which costs more than all
-//! else that is done for an event. Many addresses share a record and the same ones come again, so
-//! each worker keeps what it has read, by the record's place in the file.
+//! else that is done for an event. Many addresses share a record, so each worker keeps what it has
+//! read, by the record's place in the file.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,7 +14,6 @@ use maxminddb::{LookupResult, MaxMindDbError, Reader};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
-use super::internal::{folded, mapped};
 use super::lookup::{AutonomousSystem, Geo};
 
 /// A database in memory.
@@ -132,14 +131,10 @@ pub(super) fn system<'a>(
     Ok(system.map(|system| &*arena.alloc(system.copied(arena))))
 }
 
-/// What was asked and read. An address, and a record by its place in its database, each have one
-/// slot that they can be in, and take the place of the one that was there before. The memory of
-/// records follows what was asked for, up to a bound.
+/// What was read. A record, by its place in its database, has one slot that it can be in, and takes
+/// the place of the one that was there before. Memory follows what was asked for, up to a bound.
 #[derive(Debug)]
 pub(super) struct Kept<T> {
-    /// The record of each address, as far as it is known: a walk down the tree takes some thirty
-    /// steps.
-    addresses: Vec<(u128, Key)>,
     /// Where in `read` the record of each slot is, from 1; 0 where there is none yet.
     slots: Vec<u32>,
     read: Vec<(Key, T)>,
@@ -150,16 +145,13 @@ type Key = (u32, u32);
 
 /// That of no record.
 const NO_KEY: Key = (u32::MAX, u32::MAX);
-/// The address `::`, which is asked for by nobody: it is not globally reachable.
-const NO_ADDRESS: u128 = 0;
-/// How many addresses are kept, of 32 bytes each, and how many records at most, of some 200.
+/// How many records are kept at most, of some 200 bytes each.
 const SLOTS: usize = 1 << SLOT_BITS;
 const SLOT_BITS: u32 = 16;
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
         Self {
-            addresses: Vec::new(),
             slots: Vec::new(),
             read: Vec::new(),
         }
@@ -173,7 +165,6 @@ impl<T: Default> Kept<T> {
     }
 
     /// The record of an address in the first database that has one which tells something.
-    #[inline]
     fn get(
         &mut self,
         ip: IpAddr,
@@ -183,43 +174,7 @@ impl<T: Default> Kept<T> {
     ) -> Result<Option<&T>, Damaged> {
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, 0);
-            self.addresses.resize(SLOTS, (NO_ADDRESS, NO_KEY));
         }
-        let number = mapped(ip);
-        let at = slot_of(folded(ip));
-        let known = self.addresses.get(at).filter(|(of, _)| *of == number);
-        let known = known.map(|(_, key)| *key);
-        if known == Some(NO_KEY) {
-            return Ok(None);
-        }
-        if let Some(index) = known.and_then(|key| self.index_of(key)) {
-            return Ok(self.read.get(index).map(|(_, value)| value));
-        }
-        let (key, index) = self.find(ip, databases, read, is_known)?;
-        if let Some(place) = self.addresses.get_mut(at) {
-            *place = (number, key);
-        }
-        Ok(index
-            .and_then(|index| self.read.get(index))
-            .map(|(_, value)| value))
-    }
-
-    /// Where in `read` a record is, if it is there.
-    fn index_of(&self, key: Key) -> Option<usize> {
-        let slot = self.slots.get(slot_of(key_bits(key)))?;
-        let index = (*slot as usize).checked_sub(1)?;
-        let (found, _) = self.read.get(index)?;
-        (*found == key).then_some(index)
-    }
-
-    /// The key of an address's record, and where in `read` it is.
-    fn find(
-        &mut self,
-        ip: IpAddr,
-        databases: &[Arc<Database>],
-        read: impl Fn(&mut T, &Found<'_>) -> Result<(), Damaged>,
-        is_known: impl Fn(&T) -> bool,
-    ) -> Result<(Key, Option<usize>), Damaged> {
         for (number, database) in (0..).zip(databases) {
             let Some((offset, found)) = database.find(ip)? else {
                 continue;
@@ -229,15 +184,20 @@ impl<T: Default> Kept<T> {
                 Some(index) => index,
                 None => self.read(key, |value| read(value, &found))?,
             };
-            if self
-                .read
-                .get(index)
-                .is_some_and(|(_, value)| is_known(value))
-            {
-                return Ok((key, Some(index)));
+            let value = self.read.get(index).map(|(_, value)| value);
+            if value.is_some_and(&is_known) {
+                return Ok(self.read.get(index).map(|(_, value)| value));
             }
         }
-        Ok((NO_KEY, None))
+        Ok(None)
+    }
+
+    /// Where in `read` a record is, if it is there.
+    fn index_of(&self, key: Key) -> Option<usize> {
+        let slot = self.slots.get(slot_of(key_bits(key)))?;
+        let index = (*slot as usize).checked_sub(1)?;
+        let (found, _) = self.read.get(index)?;
+        (*found == key).then_some(index)
     }
 
     fn read(

@@ -35,6 +35,7 @@ macro_rules! named {
     };
 }
 
+mod answers;
 pub mod community_id;
 pub mod direction;
 pub(super) mod evidence;
@@ -264,10 +265,8 @@ pub fn message<'a>(
     let mut facts = ArenaVec::with_capacity_in(records.len(), arena);
     facts.extend(records.iter().map(|record| of_row(record, settings, arena)));
     if let Some(mut asked) = Asked::of(settings, records.len(), arena) {
-        tables.kept.is_of(&settings.reference);
-        for (record, facts) in records.iter().zip(&mut facts) {
-            asked.look_up(record, facts, &mut tables.kept, arena);
-        }
+        tables.kept.is_of(settings);
+        asked.look_up(records, &mut facts, &mut tables.kept, arena);
     }
     let needs_index = [
         Enrichment::Direction,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
 
+use super::answers::{Answer, Answers, Ran};
 use super::internal::folded;
 use super::labels::Labels;
-use super::lookup::{AutonomousSystem, Geo, NetworkLabel};
 use super::maxmind::{self, Database};
 use super::process::Categories;
 use super::vendors::Vendors;
@@ -58,20 +58,25 @@ impl PartialEq for Reference {
 
 impl Eq for Reference {}
 
-/// What was read of the databases of one generation.
+/// What the tables of one generation have told, those that were asked.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     of: Arc<Reference>,
+    asked: Enrichments,
+    answers: Answers,
     places: maxmind::Kept<maxmind::Place>,
     systems: maxmind::Kept<maxmind::System>,
 }
 
 impl Kept {
-    /// Forgets what is of another generation than this one.
-    pub(super) fn is_of(&mut self, reference: &Arc<Reference>) {
-        if !Arc::ptr_eq(&self.of, reference) {
+    /// Forgets what is of another generation than this one, or of other tables.
+    pub(super) fn is_of(&mut self, settings: &Enrich) {
+        let asked = settings.enabled;
+        if self.asked != asked || !Arc::ptr_eq(&self.of, &settings.reference) {
             // Held for as long as it is compared with: no other can have its address.
-            self.of = Arc::clone(reference);
+            self.of = Arc::clone(&settings.reference);
+            self.asked = asked;
+            self.answers.clear();
             self.places.clear();
             self.systems.clear();
         }
@@ -89,15 +94,8 @@ pub(super) struct Asked<'a> {
     answered: ArenaVec<'a, (Option<IpAddr>, Answer<'a>)>,
 }
 
-/// What the tables tell about an address.
-#[derive(Clone, Copy, Default)]
-struct Answer<'a> {
-    network: Option<&'a NetworkLabel<'a>>,
-    geo: Option<&'a Geo<'a>>,
-    autonomous_system: Option<&'a AutonomousSystem<'a>>,
-    ran: Ran,
-}
-
+/// Records whose answers are fetched together.
+const FETCHED: usize = 64;
 /// Most addresses whose answers are held for a message.
 const MOST_ANSWERED: usize = 1 << 10;
 
@@ -120,7 +118,7 @@ impl<'a> Asked<'a> {
             vendors: vendors.filter(|_| enabled.has(Enrichment::MacVendor)),
             answered: ArenaVec::new_in(arena),
         };
-        if asked.labels.is_none() && asked.vendors.is_none() && !asked.has_databases() {
+        if asked.vendors.is_none() && !asked.asks_by_address() {
             return None;
         }
         let slots = (2 * records).next_power_of_two().min(MOST_ANSWERED);
@@ -128,25 +126,39 @@ impl<'a> Asked<'a> {
         Some(asked)
     }
 
+    const fn asks_by_address(&self) -> bool {
+        self.labels.is_some() || self.has_databases()
+    }
+
     const fn has_databases(&self) -> bool {
         !self.geo.is_empty() || !self.asn.is_empty()
     }
 
-    /// Adds what the tables tell about a record.
+    /// Adds what the tables tell about each record.
     pub(super) fn look_up(
         &mut self,
-        record: &Record<'_>,
-        facts: &mut Facts<'a>,
+        records: &[Record<'_>],
+        facts: &mut [Facts<'a>],
         kept: &mut Kept,
         arena: &'a Bump,
     ) {
-        let mut ran = Ran::default();
-        self.of_end(&record.local, &mut facts.local, &mut ran, kept, arena);
-        if let Some(remote) = &record.remote {
-            self.of_end(remote, &mut facts.remote, &mut ran, kept, arena);
+        for (records, facts) in records.chunks(FETCHED).zip(facts.chunks_mut(FETCHED)) {
+            if self.asks_by_address() {
+                let remote = records
+                    .iter()
+                    .filter_map(|record| record.remote.as_ref()?.ip);
+                remote.for_each(|ip| kept.answers.fetch(ip));
+            }
+            for (record, facts) in records.iter().zip(facts) {
+                let mut ran = Ran::default();
+                self.of_end(&record.local, &mut facts.local, &mut ran, kept, arena);
+                if let Some(remote) = &record.remote {
+                    self.of_end(remote, &mut facts.remote, &mut ran, kept, arena);
+                }
+                facts.success = facts.success.union(ran.success.without(ran.failure));
+                facts.failure = facts.failure.union(ran.failure);
+            }
         }
-        facts.success = facts.success.union(ran.success.without(ran.failure));
-        facts.failure = facts.failure.union(ran.failure);
     }
 
     fn of_end(
@@ -161,12 +173,14 @@ impl<'a> Asked<'a> {
             facts.mac_vendor = vendors.get(mac);
             ran.success.add(Enrichment::MacVendor);
         }
-        let Some(ip) = end.ip else { return };
+        let Some(ip) = end.ip.filter(|_| self.asks_by_address()) else {
+            return;
+        };
         let slot = slot_of(ip, self.answered.len());
         let answer = match self.answered.get(slot) {
             Some((Some(of), answer)) if *of == ip => *answer,
             _ => {
-                let answer = self.of_address(ip, kept, arena);
+                let answer = self.find(ip, kept, arena);
                 if let Some(place) = self.answered.get_mut(slot) {
                     *place = (Some(ip), answer);
                 }
@@ -178,6 +192,15 @@ impl<'a> Asked<'a> {
         facts.autonomous_system = answer.autonomous_system;
         ran.success = ran.success.union(answer.ran.success);
         ran.failure = ran.failure.union(answer.ran.failure);
+    }
+
+    fn find(&self, ip: IpAddr, kept: &mut Kept, arena: &'a Bump) -> Answer<'a> {
+        if let Some(answer) = kept.answers.get(ip, arena) {
+            return answer;
+        }
+        let answer = self.of_address(ip, kept, arena);
+        kept.answers.keep(ip, &answer);
+        answer
     }
 
     fn of_address(&self, ip: IpAddr, kept: &mut Kept, arena: &'a Bump) -> Answer<'a> {
@@ -206,13 +229,6 @@ fn slot_of(ip: IpAddr, slots: usize) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mixed = folded(ip).wrapping_mul(ODD) >> 32;
     mixed as usize & slots.saturating_sub(1)
-}
-
-/// What ran on a record, and what failed at one of its ends.
-#[derive(Clone, Copy, Default)]
-struct Ran {
-    success: Enrichments,
-    failure: Enrichments,
 }
 
 impl Ran {
