@@ -47,7 +47,9 @@ pub struct Framed {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
     /// The registry does not answer, or cannot at the moment; it is worth to ask again.
-    #[error("no id for the schema of subject {subject} ({why}), {url}: see that the schema registry runs there")]
+    #[error(
+        "no id for the schema of subject {subject} ({why}), {url}: see that the schema registry runs there"
+    )]
     Unreachable {
         /// The subject.
         subject: String,
