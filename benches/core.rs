@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use netsieve::pipeline::emit::Emitted;
-use netsieve::pipeline::enrich::labels::{self, Label};
+use netsieve::pipeline::enrich::labels::{self, Label, Labels};
 use netsieve::pipeline::enrich::maxmind::Database;
 use netsieve::pipeline::enrich::prefix::Prefix;
 use netsieve::pipeline::enrich::reference::Reference;
@@ -94,8 +94,7 @@ fn measure_filters(rounds: usize) {
 /// Prefixes of the table of labels, and networks of each of the two databases.
 const PREFIXES: u32 = 500_000;
 const NETWORKS: u32 = 1_000_000;
-/// Distinct messages that take turns, of so many records each, with remote addresses of their own.
-const MESSAGES: u32 = 64;
+/// Records of each of the messages that take turns.
 const RECORDS: u32 = 1_000;
 
 /// What the operator's tables add to a record: every remote address is globally reachable and in
@@ -104,13 +103,19 @@ fn measure_tables(rounds: usize) {
     println!(
         "tables: ns a record that the core costs more with {PREFIXES} labels, and a city and an ASN database of {NETWORKS} networks each"
     );
-    let tables = Arc::new(tables());
-    for (what, addresses) in [
-        ("200 addresses", 200),
-        ("2,000 addresses", 2_000),
-        ("64,000 addresses", MESSAGES * RECORDS),
+    let mut made = Reference::default();
+    let labels = allocation_counter::measure(|| made.labels = Some(Arc::new(label_table())));
+    (made.geo, made.asn) = databases();
+    let tables = Arc::new(made);
+    println!("the labels take {:.1} MiB", mebibytes(labels.bytes_current));
+    // The last are more than a worker keeps answers of: each is asked of the tables themselves.
+    for (what, addresses, number) in [
+        ("200 addresses", 200, 64),
+        ("2,000 addresses", 2_000, 64),
+        ("64,000 addresses", 64_000, 64),
+        ("all of them new", 512_000, 512),
     ] {
-        let messages: Vec<_> = (0..MESSAGES)
+        let messages: Vec<_> = (0..number)
             .map(|message| calls(message, addresses).encode_to_vec())
             .collect();
         let all = [Enrichment::NetworkLabel, Enrichment::Geo, Enrichment::As];
@@ -130,25 +135,39 @@ fn measure_tables(rounds: usize) {
             settings
         });
         // The least time of each message by itself: too short to be interrupted every time.
-        let mut least = [[f64::MAX; MESSAGES as usize]; 5];
-        let (mut workspace, mut out) = (Workspace::default(), Emitted::default());
-        for _ in 0..rounds {
-            for (settings, least) in settings.iter().zip(&mut least) {
+        let mut least = [(); 5].map(|()| vec![f64::MAX; messages.len()]);
+        // A worker has one of the settings, and keeps what it has read.
+        let mut workspaces = [(); 5].map(|()| Workspace::default());
+        let mut out = Emitted::default();
+        let [without, .., with] = &mut workspaces;
+        let [kept_without, kept] =
+            [(&settings[0], without), (&settings[4], with)].map(|(settings, workspace)| {
+                let pass = || {
+                    let mut out = Emitted::default();
+                    for value in &messages {
+                        process(&input(value), settings, workspace, &mut out);
+                    }
+                };
+                allocation_counter::measure(pass).bytes_current
+            });
+        for _ in 0..(rounds * 128 / messages.len()).clamp(2, rounds.max(2)) {
+            let each = settings.iter().zip(&mut workspaces).zip(&mut least);
+            for ((settings, workspace), least) in each {
                 for (value, least) in messages.iter().zip(least) {
                     let since = Instant::now();
-                    process(&input(black_box(value)), settings, &mut workspace, &mut out);
+                    process(&input(black_box(value)), settings, workspace, &mut out);
                     black_box(out.events().len());
                     *least = least.min(since.elapsed().as_nanos() as f64);
                 }
             }
         }
-        let per_record =
-            |all: [f64; MESSAGES as usize]| all.iter().sum::<f64>() / f64::from(MESSAGES * RECORDS);
+        let per_record = |all: Vec<f64>| all.iter().sum::<f64>() / f64::from(number * RECORDS);
         let least = least.map(per_record);
         let [without, with @ ..] = least;
         let [labels, geo, asn, all] = with.map(|with| with - without);
         println!(
-            "{what:<18}labels {labels:>4.0}  city {geo:>4.0}  ASN {asn:>4.0}  all {all:>4.0}  of {without:.0} without"
+            "{what:<18}labels {labels:>4.0}  city {geo:>4.0}  ASN {asn:>4.0}  all {all:>4.0}  of {without:.0} without; a worker keeps {:.1} MiB",
+            mebibytes(kept - kept_without)
         );
     }
 }
@@ -169,7 +188,12 @@ fn calls(message: u32, addresses: u32) -> server::NetworkConnectionIngestionMess
     let mut all = self::message(RECORDS as usize);
     for (index, row) in (0..).zip(&mut all.data) {
         let number = scattered(message * RECORDS + index) % addresses;
-        row.local_address = format!("10.20.0.{message}:{}", 49_152 + index);
+        row.local_address = format!(
+            "10.20.{}.{}:{}",
+            message >> 8,
+            message & 0xff,
+            49_152 + index
+        );
         row.remote_address = format!("{}:443", remote(number));
         "tcp,ipv4".clone_into(&mut row.protocol);
         "ESTABLISHED".clone_into(&mut row.state);
@@ -177,7 +201,11 @@ fn calls(message: u32, addresses: u32) -> server::NetworkConnectionIngestionMess
     all
 }
 
-fn tables() -> Reference {
+fn mebibytes(bytes: i64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn label_table() -> Labels {
     let mut labels = labels::Builder::default();
     let mut taken = std::collections::BTreeSet::from([Prefix::parse("10.20.0.0/16").unwrap()]);
     for number in 0.. {
@@ -205,6 +233,11 @@ fn tables() -> Reference {
         };
         labels.add(*prefix, label).expect("a label");
     }
+    labels.finish().expect("no prefix is there twice")
+}
+
+/// Databases of places, and of autonomous systems.
+fn databases() -> (Vec<Arc<Database>>, Vec<Arc<Database>>) {
     let (mut city, mut asn) = (
         mmdb::Writer::new("GeoLite2-City"),
         mmdb::Writer::new("GeoLite2-ASN"),
@@ -238,12 +271,7 @@ fn tables() -> Reference {
             Database::new(writer.finish()).expect("a database"),
         )]
     };
-    Reference {
-        labels: Some(Arc::new(labels.finish().expect("no prefix is there twice"))),
-        geo: database(&city),
-        asn: database(&asn),
-        ..Reference::default()
-    }
+    (database(&city), database(&asn))
 }
 
 /// A filter of seven tests that takes every event of the bench, and looks at most of them before

@@ -1,6 +1,6 @@
 //! The operator's names for networks: the longest prefix that holds an address.
 //!
-//! Half a million prefixes take about 40 MiB: where the answer changes (at most two points a
+//! Half a million prefixes take about 33 MiB: where the answer changes (at most two points a
 //! prefix), a row of 28 bytes each, and the texts, of which a role, a site or a tenant that many
 //! share is kept once.
 
