@@ -44,17 +44,20 @@ impl Sockets {
         let listener = address(self.listener.local_addr());
         let caller = address(self.caller.local_addr());
         let datagrams = address(self.datagrams.local_addr());
-        for (transport, kind, state, (ip, port)) in [
-            ("tcp", "listener", Some("LISTEN"), &listener),
-            ("tcp", "connection", Some("ESTABLISHED"), &listener),
-            ("tcp", "connection", Some("ESTABLISHED"), &caller),
-            ("udp", "listener", None, &datagrams),
+        // A busy machine may have an old connection on one of the ports: both ends tell.
+        let established = Some("ESTABLISHED");
+        for (transport, kind, state, (ip, port), remote) in [
+            ("tcp", "listener", Some("LISTEN"), &listener, None),
+            ("tcp", "connection", established, &listener, Some(caller.1)),
+            ("tcp", "connection", established, &caller, Some(listener.1)),
+            ("udp", "listener", None, &datagrams, None),
         ] {
             let found = events.iter().find(|event| {
                 event["transport"] == transport
                     && event["kind"] == kind
                     && event["local"]["ip"] == **ip
                     && event["local"]["port"] == *port
+                    && remote.is_none_or(|remote| event["remote"]["port"] == remote)
             });
             let what = format!("{transport} {kind} {ip} {port}");
             let found = found.unwrap_or_else(|| panic!("no {what}"));
