@@ -113,7 +113,7 @@ impl Bench {
         let distinct = stage::messages(DISTINCT, options);
         let mut source = Source::new(&format!("sample-{}", stage::now_ms()));
         source.fill(&distinct, DISTINCT);
-        let sample = Run::new("sample", &source, Vec::new());
+        let sample = Run::new("sample", &source, settings.clone());
         let mut child = Child::netsieve(&sample);
         backlog::watch(&sample, &mut child, DISTINCT, 1.0);
         child.stop();
@@ -231,8 +231,17 @@ impl Bench {
             self.records_a_message()
         );
         println!(
-            "{:<15}{:<12}{:>8}{:>8}{:>8}{:>11}{:>8}{:>10}",
-            "delivery", "who", "p50", "p99", "max", "commits/s", "CPU %", "broker %"
+            "{:<15}{:<10}{:>11}{:>5}{:>7}{:>7}{:>7}{:>11}{:>7}{:>10}",
+            "delivery",
+            "who",
+            "source p50",
+            "p99",
+            "p50",
+            "p99",
+            "max",
+            "commits/s",
+            "CPU %",
+            "broker %"
         );
         let whos = [Who::Floor, Who::Netsieve { workers: 1 }];
         // The brokers' machine code is made while they work: a first run measures that.
@@ -249,8 +258,10 @@ impl Bench {
             for (who, latencies) in whos.into_iter().zip(latencies) {
                 let of = |what: fn(&Latency) -> f64| median(latencies.iter().map(what));
                 println!(
-                    "{delivery:<15}{:<12}{:>8.1}{:>8.1}{:>8.1}{:>11.0}{:>8.0}{:>10.0}",
+                    "{delivery:<15}{:<10}{:>11.1}{:>5.1}{:>7.1}{:>7.1}{:>7.1}{:>11.0}{:>7.0}{:>10.0}",
                     who.name(),
+                    of(|of| of.source_p50),
+                    of(|of| of.source_p99),
                     of(|of| of.p50),
                     of(|of| of.p99),
                     of(|of| of.max),

@@ -1,8 +1,10 @@
 //! How long a record takes at a steady rate: from the moment that its message was due to be sent
-//! until a reader of committed records sees it.
+//! until a reader of committed records sees it. A reader of the source tells how much of that has
+//! passed when there is something to work on.
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use netsieve::generate::Generated;
@@ -22,6 +24,10 @@ const START: Duration = Duration::from_secs(60);
 /// What a steady rate looked like.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Latency {
+    /// Milliseconds after which half of the messages could be read from the source.
+    pub(crate) source_p50: f64,
+    /// After which 99 % could.
+    pub(crate) source_p99: f64,
     /// Milliseconds that half of the records took at most.
     pub(crate) p50: f64,
     /// That 99 % took.
@@ -64,12 +70,20 @@ pub(crate) fn measure(
     let counted_from = from_ms + i64::try_from(WARM_UP.as_millis()).expect("seconds");
     let total = (WARM_UP + length).as_secs_f64() * rate;
     let before = (child.cpu(), broker_cpu(), Instant::now());
-    let expected = std::thread::scope(|scope| {
+    let is_sent = &AtomicBool::new(false);
+    let (expected, source) = std::thread::scope(|scope| {
+        let topic = [source.topic.clone()];
+        let watching = scope.spawn(move || watch_source(&topic, is_sent, counted_from));
         let pacing = scope.spawn(|| pace(source, load, rate, total, from_ms));
         while !pacing.is_finished() {
             seen.look(&reader, counted_from);
         }
-        first + pacing.join().expect("sending does not fail")
+        is_sent.store(true, Ordering::Relaxed);
+        let sent = pacing.join().expect("sending does not fail");
+        (
+            first + sent,
+            watching.join().expect("reading does not fail"),
+        )
     });
     let seconds = before.2.elapsed().as_secs_f64();
     let (cpu, broker) = (child.cpu() - before.0, broker_cpu() - before.1);
@@ -83,17 +97,32 @@ pub(crate) fn measure(
         seen.look(&reader, counted_from);
     }
     let commits = seen.markers() as f64 / seconds;
-    let mut took = seen.took_us;
-    took.sort_unstable();
-    let at = |share: f64| took[(took.len() as f64 * share) as usize] as f64 / 1e3;
+    let (source, took) = (source.sorted_ms(), seen.sorted_ms());
     Latency {
-        p50: at(0.5),
-        p99: at(0.99),
-        max: took[took.len() - 1] as f64 / 1e3,
+        source_p50: percentile(&source, 0.5),
+        source_p99: percentile(&source, 0.99),
+        p50: percentile(&took, 0.5),
+        p99: percentile(&took, 0.99),
+        max: percentile(&took, 1.0),
         commits,
         cpu: cpu / seconds,
         broker: broker / seconds,
     }
+}
+
+/// Reads what is sent, until all of it is.
+fn watch_source(topic: &[String], is_sent: &AtomicBool, counted_from: i64) -> Seen {
+    let reader = stage::reader(topic);
+    let mut seen = Seen::default();
+    while !is_sent.load(Ordering::Relaxed) {
+        seen.look(&reader, counted_from);
+    }
+    seen
+}
+
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let at = (sorted.len() as f64 * share) as usize;
+    sorted[at.min(sorted.len() - 1)]
 }
 
 /// Sends messages at their times; how many records must come of them.
@@ -142,6 +171,12 @@ impl Seen {
         let partition = self.partitions.entry(partition).or_default();
         partition.0 += 1;
         partition.1 = message.offset();
+    }
+
+    fn sorted_ms(&self) -> Vec<f64> {
+        let mut took: Vec<_> = self.took_us.iter().map(|us| *us as f64 / 1e3).collect();
+        took.sort_unstable_by(f64::total_cmp);
+        took
     }
 
     /// How many transactions the partition that has most was in: each leaves a marker, which

@@ -64,7 +64,8 @@ impl Source {
             .set("enable.idempotence", "true")
             .set("compression.type", "zstd")
             .set("message.max.bytes", LARGEST)
-            .set("linger.ms", "0");
+            .set("linger.ms", "0")
+            .set("socket.nagle.disable", "true");
         Self {
             topic: topic.to_owned(),
             producer: config.create().expect("the properties are valid"),
@@ -240,6 +241,7 @@ pub(crate) fn reader(topics: &[String]) -> BaseConsumer {
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
         .set("fetch.queue.backoff.ms", "5")
+        .set("socket.nagle.disable", "true")
         .create()
         .expect("the properties are valid");
     let mut all = TopicPartitionList::new();
