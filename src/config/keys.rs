@@ -292,7 +292,7 @@ pub const KEYS: &[Key] = &[
     key(
         "memory.max_in_flight",
         Form::Size(MIB, GIB),
-        "\"32 MiB\"",
+        "\"24 MiB\"",
         "Events and dead letters of a worker that are not yet acknowledged; beyond that it waits.",
     ),
     key(

@@ -116,8 +116,8 @@ pub fn start_at(settings: &KafkaSettings) -> Result<StartAt, KafkaError> {
 
 /// The part of what may be read ahead that one answer to a fetch may have.
 const FETCHES_AHEAD: usize = 16;
-/// The least that librdkafka takes for an answer to a fetch. A larger message comes all the same.
-const LEAST_FETCH_BYTES: usize = 1 << 20;
+/// The least that an answer to a fetch may have. A larger message comes all the same.
+const LEAST_FETCH_BYTES: usize = 64 << 10;
 
 /// The properties of a worker's consumer.
 pub fn consumer(settings: &KafkaSettings, worker: usize) -> Result<ClientConfig, KafkaError> {
@@ -145,6 +145,8 @@ pub fn consumer(settings: &KafkaSettings, worker: usize) -> Result<ClientConfig,
     let fetch_bytes = (read_ahead_bytes / FETCHES_AHEAD).max(LEAST_FETCH_BYTES);
     config.set("fetch.max.bytes", fetch_bytes.to_string());
     config.set("fetch.message.max.bytes", (fetch_bytes / 4).to_string());
+    // Of a consumer it bounds no message; but librdkafka refuses fetches that are smaller.
+    config.set("message.max.bytes", fetch_bytes.to_string());
     membership(&mut config, settings, worker)?;
     pass_through(&mut config, &settings.consumer, "consumer")?;
     config.set("auto.offset.reset", "error");

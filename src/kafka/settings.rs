@@ -183,7 +183,7 @@ impl Default for MemorySettings {
     fn default() -> Self {
         Self {
             max_read_ahead_bytes: 16 << 20,
-            max_in_flight_bytes: 32 << 20,
+            max_in_flight_bytes: 24 << 20,
         }
     }
 }
