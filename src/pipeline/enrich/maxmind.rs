@@ -14,7 +14,7 @@ use maxminddb::{LookupResult, MaxMindDbError, Reader};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
-use super::lookup::{AutonomousSystem, Geo};
+use super::lookup::{AutonomousSystem, GEO_TEXTS, Geo};
 
 /// A database in memory.
 pub struct Database {
@@ -276,7 +276,7 @@ impl<const N: usize> Texts<N> {
 /// A place as a database has it.
 #[derive(Debug, Default)]
 pub(super) struct Place {
-    texts: Texts<8>,
+    texts: Texts<GEO_TEXTS>,
     location: Option<(f64, f64)>,
     accuracy_radius_km: Option<u16>,
 }
@@ -316,27 +316,10 @@ impl Place {
     }
 
     fn copied<'a>(&self, arena: &'a Bump) -> Geo<'a> {
-        let [
-            continent_code,
-            country_iso_code,
-            country_name,
-            region_iso_code,
-            region_name,
-            city_name,
-            postal_code,
-            time_zone,
-        ] = self.texts.copied(arena);
         Geo {
-            continent_code,
-            country_iso_code,
-            country_name,
-            region_iso_code,
-            region_name,
-            city_name,
-            postal_code,
-            time_zone,
             location: self.location,
             accuracy_radius_km: self.accuracy_radius_km,
+            ..Geo::of_texts(self.texts.copied(arena))
         }
     }
 }
