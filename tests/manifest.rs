@@ -9,7 +9,7 @@ use netsieve::generate::{
     Encodings, ExpectedEvent, Generated, Generator, MessageOutcome, Options, RecordOutcome,
 };
 use netsieve::pipeline::emit::Emitted;
-use netsieve::pipeline::message::{Header, Input};
+use netsieve::pipeline::message::Input;
 use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
 use netsieve::pipeline::{Workspace, code::Warnings, process};
 use netsieve::proto::v1;
@@ -56,11 +56,7 @@ fn read_json(bytes: &[u8]) -> Read {
 
 /// What the core makes of a message, in the manifest's form.
 fn outcome(message: &Generated, format: Format, workspace: &mut Workspace) -> MessageOutcome {
-    let headers: Vec<Header<'_>> = message
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_deref()))
-        .collect();
+    let headers = common::borrowed(&message.headers);
     let input = Input {
         key: Some(message.key.as_bytes()),
         value: &message.value,

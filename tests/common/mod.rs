@@ -44,6 +44,14 @@ pub(crate) fn input<'a>(value: &'a [u8], headers: &'a [Header<'a>]) -> Input<'a>
     }
 }
 
+/// Headers as an input has them.
+pub(crate) fn borrowed(headers: &[(String, Option<Vec<u8>>)]) -> Vec<Header<'_>> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.as_deref()))
+        .collect()
+}
+
 /// A dead letter, by value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Letter {
@@ -62,10 +70,7 @@ pub(crate) struct Letter {
 impl Letter {
     /// Its headers as an input has them.
     pub(crate) fn headers(&self) -> Vec<Header<'_>> {
-        self.headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref()))
-            .collect()
+        borrowed(&self.headers)
     }
 }
 
