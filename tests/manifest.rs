@@ -10,20 +10,16 @@ use netsieve::generate::{
 };
 use netsieve::pipeline::emit::Emitted;
 use netsieve::pipeline::message::Input;
-use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
-use netsieve::pipeline::{Workspace, code::Warnings, process};
+use netsieve::pipeline::settings::{Format, Key, Output, Settings};
+use netsieve::pipeline::{Workspace, process};
 use netsieve::proto::v1;
 use prost::Message as _;
 use serde_json::Value;
 
 fn settings(format: Format) -> Settings {
     Settings {
-        format: SourceFormat::Auto,
-        reject: Warnings::NONE,
-        limits: Limits::default(),
-        enrich: netsieve::pipeline::enrich::Enrich::default(),
         outputs: vec![Output::new(format, Key::Connection)],
-        dead_letter_max_bytes: usize::MAX,
+        ..Settings::default()
     }
 }
 

@@ -6,11 +6,9 @@ pub(crate) mod formats;
 pub(crate) mod json_schema;
 pub(crate) mod schema;
 
-use netsieve::pipeline::code::Warnings;
 use netsieve::pipeline::emit::Emitted;
-use netsieve::pipeline::enrich::Enrich;
 use netsieve::pipeline::message::{Header, Input};
-use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
+use netsieve::pipeline::settings::{Format, Key, Output, Settings};
 use netsieve::pipeline::{Workspace, process};
 
 /// A timestamp that all tests take for the Kafka record's: 2023-11-14T22:13:20Z.
@@ -19,15 +17,12 @@ pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 /// Settings with one output that takes every kind.
 pub(crate) fn settings(format: Format) -> Settings {
     Settings {
-        format: SourceFormat::Auto,
-        reject: Warnings::NONE,
-        limits: Limits::default(),
-        enrich: Enrich::default(),
         outputs: vec![Output {
             max_bytes: 1 << 20,
             ..Output::new(format, Key::Connection)
         }],
         dead_letter_max_bytes: 1 << 20,
+        ..Settings::default()
     }
 }
 

@@ -15,11 +15,7 @@ use crate::proto::server::{
 fn settings(format: SourceFormat) -> Settings {
     Settings {
         format,
-        reject: crate::pipeline::code::Warnings::NONE,
-        limits: Limits::default(),
-        enrich: crate::pipeline::enrich::Enrich::default(),
-        outputs: Vec::new(),
-        dead_letter_max_bytes: 1 << 20,
+        ..Settings::default()
     }
 }
 
