@@ -23,11 +23,11 @@ use netsieve::pipeline::enrich::labels::{self, Label, Labels};
 use netsieve::pipeline::enrich::maxmind::Database;
 use netsieve::pipeline::enrich::prefix::Prefix;
 use netsieve::pipeline::enrich::reference::Reference;
-use netsieve::pipeline::enrich::{Enrich, Enrichment, Enrichments};
+use netsieve::pipeline::enrich::{Enrichment, Enrichments};
 use netsieve::pipeline::filter::{Condition, Field, Filter, LabelPart, Test};
 use netsieve::pipeline::message::Input;
 use netsieve::pipeline::record::Kind;
-use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
+use netsieve::pipeline::settings::{Format, Key, Output, Settings};
 use netsieve::pipeline::{Workspace, process};
 use netsieve::proto::{server, v1};
 use prost::Message;
@@ -492,15 +492,12 @@ fn settings() -> Settings {
         ..Output::new(Format::Protobuf, Key::Connection)
     };
     Settings {
-        format: SourceFormat::Auto,
-        reject: netsieve::pipeline::code::Warnings::NONE,
-        limits: Limits::default(),
-        enrich: Enrich::default(),
         outputs: vec![
             output(&[Kind::Connection, Kind::Idle]),
             output(&[Kind::Listener]),
         ],
         dead_letter_max_bytes: 1 << 20,
+        ..Settings::default()
     }
 }
 

@@ -6,6 +6,7 @@ compile_error!("netsieve runs on 64-bit Unix systems only, such as Linux and mac
 
 pub mod cli;
 pub mod config;
+mod csv_lines;
 pub mod dead_letters;
 pub mod generate;
 pub mod intake;

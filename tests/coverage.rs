@@ -5,14 +5,14 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{input, run, settings};
+use common::{borrowed, input, run, settings};
 use netsieve::generate::{Generator, Options};
 use netsieve::pipeline::code::Warning;
 use netsieve::pipeline::enrich::direction::{Basis, Confidence, Host, Initiator, Perimeter};
 use netsieve::pipeline::enrich::listener::Exposure;
 use netsieve::pipeline::enrich::process::Category;
 use netsieve::pipeline::enrich::{Enrichment, scope::Scope};
-use netsieve::pipeline::message::{Header, Input};
+use netsieve::pipeline::message::Input;
 use netsieve::pipeline::record::{Kind, State};
 use netsieve::pipeline::settings::Format;
 use serde_json::Value;
@@ -29,11 +29,7 @@ fn counts() -> BTreeMap<String, u32> {
         ..Options::default()
     };
     for message in Generator::new(options) {
-        let headers: Vec<Header<'_>> = message
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref()))
-            .collect();
+        let headers = borrowed(&message.headers);
         let input = Input {
             timestamp_ms: Some(message.timestamp_ms),
             ..input(&message.value, &headers)

@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use common::{NOW_MS, input, run, settings};
+use common::{NOW_MS, borrowed, input, run, settings};
 use netsieve::generate::{Encodings, Generator, Options};
 use netsieve::pipeline::Workspace;
 use netsieve::pipeline::code::Warning;
@@ -14,7 +14,7 @@ use netsieve::pipeline::emit::Emitted;
 use netsieve::pipeline::enrich::internal::Internal;
 use netsieve::pipeline::enrich::{Enrichment, Enrichments};
 use netsieve::pipeline::explain::{self, Explanation};
-use netsieve::pipeline::message::{Header, Input};
+use netsieve::pipeline::message::Input;
 use netsieve::pipeline::settings::{Format, Settings};
 use serde_json::{Value, json};
 
@@ -296,11 +296,7 @@ fn what_is_told_is_what_the_events_say() {
     let settings = settings(Format::Json);
     let mut directions = 0;
     for message in load {
-        let headers: Vec<Header<'_>> = message
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref()))
-            .collect();
+        let headers = borrowed(&message.headers);
         let input = Input {
             timestamp_ms: Some(message.timestamp_ms),
             ..input(&message.value, &headers)

@@ -13,13 +13,13 @@ use std::path::Path;
 use bumpalo::Bump;
 use common::formats::mapping::{ECS_BESIDES, OCSF_BESIDES, ROWS};
 use common::formats::{self, Triple, ecs, general_names, leaves, ocsf};
-use common::{input, settings};
+use common::{borrowed, input, settings};
 use netsieve::generate::{Generator, Options};
 use netsieve::pipeline::encode::{Event, MessageFacts};
 use netsieve::pipeline::enrich::lookup::{AutonomousSystem, Geo, NetworkLabel};
 use netsieve::pipeline::enrich::{self, EndFacts, Enrich, Facts, Tables};
 use netsieve::pipeline::identity::Identity;
-use netsieve::pipeline::message::{Header, Input};
+use netsieve::pipeline::message::Input;
 use netsieve::pipeline::settings::Format;
 use netsieve::pipeline::{decode, normalize, validate};
 use serde_json::{Value, json};
@@ -33,11 +33,7 @@ fn generated(events: usize, mut look: impl FnMut(&Triple)) {
     let settings = settings(Format::Json);
     let mut judged = 0;
     for message in Generator::new(options) {
-        let headers: Vec<Header<'_>> = message
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref()))
-            .collect();
+        let headers = borrowed(&message.headers);
         let input = Input {
             key: Some(message.key.as_bytes()),
             timestamp_ms: Some(message.timestamp_ms),

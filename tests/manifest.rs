@@ -9,21 +9,17 @@ use netsieve::generate::{
     Encodings, ExpectedEvent, Generated, Generator, MessageOutcome, Options, RecordOutcome,
 };
 use netsieve::pipeline::emit::Emitted;
-use netsieve::pipeline::message::{Header, Input};
-use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
-use netsieve::pipeline::{Workspace, code::Warnings, process};
+use netsieve::pipeline::message::Input;
+use netsieve::pipeline::settings::{Format, Key, Output, Settings};
+use netsieve::pipeline::{Workspace, process};
 use netsieve::proto::v1;
 use prost::Message as _;
 use serde_json::Value;
 
 fn settings(format: Format) -> Settings {
     Settings {
-        format: SourceFormat::Auto,
-        reject: Warnings::NONE,
-        limits: Limits::default(),
-        enrich: netsieve::pipeline::enrich::Enrich::default(),
         outputs: vec![Output::new(format, Key::Connection)],
-        dead_letter_max_bytes: usize::MAX,
+        ..Settings::default()
     }
 }
 
@@ -56,11 +52,7 @@ fn read_json(bytes: &[u8]) -> Read {
 
 /// What the core makes of a message, in the manifest's form.
 fn outcome(message: &Generated, format: Format, workspace: &mut Workspace) -> MessageOutcome {
-    let headers: Vec<Header<'_>> = message
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_deref()))
-        .collect();
+    let headers = common::borrowed(&message.headers);
     let input = Input {
         key: Some(message.key.as_bytes()),
         value: &message.value,

@@ -35,6 +35,14 @@ impl Run {
         rejects.iter().for_each(json_schema::assert_is_reject);
         rejects
     }
+
+    fn reasons(&self) -> Vec<String> {
+        let rejects = self.rejects();
+        let reasons = rejects.iter().map(|reject| &reject["reason"]);
+        reasons
+            .map(|reason| reason.as_str().unwrap().to_owned())
+            .collect()
+    }
 }
 
 fn json_lines(text: &str) -> Vec<Value> {
@@ -375,12 +383,7 @@ fn a_generated_load_gives_what_its_manifest_says_as_json() {
     let run = netsieve(&["pipe", text(&load)], b"");
     assert_eq!(run.code, 0);
     assert_eq!(run.lines().len(), expected_events(&expected));
-    let rejects = run.rejects();
-    let reasons: Vec<_> = rejects
-        .iter()
-        .map(|r| r["reason"].as_str().unwrap())
-        .collect();
-    assert_eq!(reasons, expected_reasons(&expected));
+    assert_eq!(run.reasons(), expected_reasons(&expected));
 }
 
 #[test]
@@ -410,12 +413,7 @@ fn a_generated_load_gives_what_its_manifest_says_as_protobuf() {
         .iter()
         .flat_map(|message| vec![message.message_id.clone(); message.events()]);
     assert_eq!(ids, expected_ids.collect::<Vec<_>>());
-    let rejects = run.rejects();
-    let reasons: Vec<_> = rejects
-        .iter()
-        .map(|r| r["reason"].as_str().unwrap())
-        .collect();
-    assert_eq!(reasons, expected_reasons(&expected));
+    assert_eq!(run.reasons(), expected_reasons(&expected));
 }
 
 #[test]

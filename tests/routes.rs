@@ -38,6 +38,14 @@ fn output(condition: &Condition) -> Output {
     }
 }
 
+/// What comes of the message.
+fn emitted(settings: &Settings) -> Emitted {
+    let mut out = Emitted::default();
+    let input = input(MESSAGE.as_bytes(), &[]);
+    process(&input, settings, &mut Workspace::default(), &mut out);
+    out
+}
+
 /// Output and local port of each event.
 fn routes<'e>(events: impl Iterator<Item = Event<'e>>) -> Vec<(usize, u64)> {
     let routes = events.map(|event| {
@@ -79,10 +87,8 @@ fn what_goes_before_values_is_each_outputs_own() {
             prefix: prefixes[index].to_vec(),
             ..Output::new(Format::Json, Key::None)
         });
-        let mut out = Emitted::default();
-        let input = input(MESSAGE.as_bytes(), &[]);
         let settings = settings(outputs.to_vec());
-        process(&input, &settings, &mut Workspace::default(), &mut out);
+        let out = emitted(&settings);
         let events: Vec<_> = out.events().collect();
         assert_eq!(events.len(), 4 * 6);
         for of_one in events.chunks(6) {
@@ -105,14 +111,7 @@ fn what_goes_before_values_is_each_outputs_own() {
 fn an_event_too_large_for_one_output_counts_for_none() {
     let mut outputs = vec![output(&Condition::All(Vec::new())); 2];
     outputs[1].max_bytes = 1;
-    let mut out = Emitted::default();
-    let input = input(MESSAGE.as_bytes(), &[]);
-    process(
-        &input,
-        &settings(outputs),
-        &mut Workspace::default(),
-        &mut out,
-    );
+    let out = emitted(&settings(outputs));
     assert_eq!(out.events().len(), 0);
     assert_eq!([out.tally.routed(0), out.tally.routed(1)], [0, 0]);
     assert_eq!(out.tally.rejected_records, 4);
@@ -121,14 +120,7 @@ fn an_event_too_large_for_one_output_counts_for_none() {
 #[test]
 fn the_community_id_as_key_is_the_events_own_and_absent_where_it_has_none() {
     let outputs = vec![Output::new(Format::Json, Key::CommunityId)];
-    let mut out = Emitted::default();
-    let input = input(MESSAGE.as_bytes(), &[]);
-    process(
-        &input,
-        &settings(outputs),
-        &mut Workspace::default(),
-        &mut out,
-    );
+    let out = emitted(&settings(outputs));
     let mut keys = 0;
     for event in out.events() {
         let value: serde_json::Value = serde_json::from_slice(event.value).unwrap();

@@ -10,9 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CliError;
 use super::feed::{Feed, property};
-use super::framing;
-use super::output::{Taken, create, taken, unwritten};
-use crate::generate::{Carrier, Encodings, Generated, Generator, Options};
+use super::output::{Taken, create, unwritten};
+use super::target::Target;
+use crate::generate::{Carrier, Encodings, Generator, Options};
 
 /// Generates messages like those of real agents, good and bad, the same ones each time.
 #[derive(Debug, clap::Args)]
@@ -129,15 +129,13 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let delimited = options.encodings == Encodings::Protobuf;
     let mut manifest = args.manifest.as_deref().map(create).transpose()?;
     let mut target = match &args.bootstrap {
-        Some(bootstrap) => Target::Topic {
-            feed: Feed::connect(bootstrap, &args.topic, &args.property)?,
-            pace: Pace::new(args.rate),
-        },
+        Some(bootstrap) => Target::Topic(Feed::connect(bootstrap, &args.topic, &args.property)?),
         None => Target::File {
             file: create(&args.output)?,
             delimited,
         },
     };
+    let mut pace = Pace::new(args.rate);
     let progress = progress(args, &target);
     for message in Generator::new(options) {
         if let Some(manifest) = &mut manifest {
@@ -146,7 +144,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
                 .and_then(|()| manifest.write_all(b"\n"));
             written.map_err(|error| unwritten(&error))?;
         }
-        if target.take(message)? == Taken::Closed {
+        pace.wait();
+        if target.take(&message.into())? == Taken::Closed {
             break;
         }
         progress.inc(1);
@@ -199,40 +198,6 @@ fn interval_us(rate: u32) -> u32 {
     match rate {
         0 => Options::default().interval_us,
         rate => SECOND_US / rate,
-    }
-}
-
-/// Where messages go.
-enum Target {
-    File {
-        file: Box<dyn Write>,
-        delimited: bool,
-    },
-    Topic {
-        feed: Feed,
-        pace: Pace,
-    },
-}
-
-impl Target {
-    fn take(&mut self, message: Generated) -> Result<Taken, CliError> {
-        match self {
-            Self::File { file, delimited } => {
-                taken(framing::write(file, &message.value, *delimited))
-            }
-            Self::Topic { feed, pace } => {
-                pace.wait();
-                feed.send(&message.into())?;
-                Ok(Taken::Yes)
-            }
-        }
-    }
-
-    fn finish(&mut self) -> Result<Taken, CliError> {
-        match self {
-            Self::File { file, .. } => taken(file.flush()),
-            Self::Topic { feed, .. } => feed.finish().map(|()| Taken::Yes),
-        }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod schema;
 pub mod submit;
 mod table;
 mod tables;
+mod target;
 mod terminal;
 
 use std::io::{self, Write};

@@ -2,7 +2,7 @@
 //! output, in a file or in Kafka.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -10,7 +10,8 @@ use jiff::Timestamp;
 
 use super::CliError;
 use super::feed::{self, Feed, property};
-use super::output::{Taken, create, taken};
+use super::output::{Taken, create};
+use super::target::Target;
 use crate::intake::{self, Expiration, Kind, Message, Metadata, Reading};
 use crate::pipeline::settings::Limits;
 
@@ -140,8 +141,11 @@ pub(super) fn host_name() -> String {
 pub fn run(args: &Args) -> Result<(), CliError> {
     let metadata = args.metadata.complete();
     let mut target = match &args.bootstrap {
-        Some(bootstrap) => Target::topic(bootstrap, args)?,
-        None => Target::File(create(&args.output)?),
+        Some(bootstrap) => Target::Topic(connect(bootstrap, args)?),
+        None => Target::File {
+            file: create(&args.output)?,
+            delimited: false,
+        },
     };
     let limits = Limits {
         max_message_bytes: args.max_message_bytes,
@@ -247,7 +251,7 @@ impl Submit<'_> {
                 );
             }
             for message in messages {
-                if self.target.take(message)? == Taken::Closed {
+                if self.target.take(&feed_message(message))? == Taken::Closed {
                     return Ok(());
                 }
             }
@@ -293,48 +297,21 @@ fn contents(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Where messages go.
-enum Target {
-    File(Box<dyn Write>),
-    Topic(Feed),
-}
-
-impl Target {
-    fn topic(bootstrap: &str, args: &Args) -> Result<Self, CliError> {
-        // The topic's own limit decides, not the client's default of 1 MB, which counts the key
-        // and the record's frame as well.
-        let largest = args.max_message_bytes.saturating_add(MAX_OVERHEAD_BYTES);
-        let own = [
-            ("client.id", "netsieve-submit".to_owned()),
-            (
-                "message.max.bytes",
-                largest.clamp(1_000, 1_000_000_000).to_string(),
-            ),
-        ];
-        let own = own.map(|(key, value)| (key.to_owned(), value));
-        let properties: Vec<_> = own.iter().chain(&args.property).cloned().collect();
-        Feed::connect(bootstrap, &args.topic, &properties).map(Self::Topic)
-    }
-
-    fn take(&mut self, message: Message) -> Result<Taken, CliError> {
-        match self {
-            Self::File(file) => {
-                let written = writeln!(file, "{}", message.value);
-                taken(written)
-            }
-            Self::Topic(feed) => {
-                feed.send(&feed_message(message))?;
-                Ok(Taken::Yes)
-            }
-        }
-    }
-
-    fn finish(&mut self) -> Result<Taken, CliError> {
-        match self {
-            Self::File(file) => taken(file.flush()),
-            Self::Topic(feed) => feed.finish().map(|()| Taken::Yes),
-        }
-    }
+/// Connects to the topic, for messages as large as are asked for.
+fn connect(bootstrap: &str, args: &Args) -> Result<Feed, CliError> {
+    // The topic's own limit decides, not the client's default of 1 MB, which counts the key
+    // and the record's frame as well.
+    let largest = args.max_message_bytes.saturating_add(MAX_OVERHEAD_BYTES);
+    let own = [
+        ("client.id", "netsieve-submit".to_owned()),
+        (
+            "message.max.bytes",
+            largest.clamp(1_000, 1_000_000_000).to_string(),
+        ),
+    ];
+    let own = own.map(|(key, value)| (key.to_owned(), value));
+    let properties: Vec<_> = own.iter().chain(&args.property).cloned().collect();
+    Feed::connect(bootstrap, &args.topic, &properties)
 }
 
 /// What a Kafka record has beside its value, generously.

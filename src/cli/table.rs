@@ -12,6 +12,7 @@ use std::io::IsTerminal;
 use serde_json::Value;
 
 use super::terminal::{Paint, columns, shorten};
+use crate::pipeline::record::host_and_port;
 use crate::pipeline::reject::is_unprintable;
 use layout::{Column, Cut, Row, Tone, fold, lay_out};
 
@@ -280,7 +281,7 @@ fn end(event: &Value, name: &str) -> String {
     if !end.is_object() {
         return String::new();
     }
-    let mut host = ["ip", "name", "mac"]
+    let host = ["ip", "name", "mac"]
         .iter()
         .map(|part| text(&end[*part]))
         .find(|part| !part.is_empty())
@@ -288,15 +289,7 @@ fn end(event: &Value, name: &str) -> String {
     if host.is_empty() {
         return text(&event["origin"][format!("{name}_address")]);
     }
-    let zone = text(&end["zone"]);
-    if !zone.is_empty() {
-        host = format!("{host}%{zone}");
-    }
-    match end["port"].as_u64() {
-        Some(port) if host.contains(':') => format!("[{host}]:{port}"),
-        Some(port) => format!("{host}:{port}"),
-        None => host,
-    }
+    host_and_port(&host, &text(&end["zone"]), end["port"].as_u64())
 }
 
 /// A process as `sshd[618]`; one that was inferred is marked.

@@ -24,6 +24,7 @@ pub type Properties = BTreeMap<String, Property>;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Property {
     text: String,
+    /// Whether it must not be shown.
     secret: bool,
 }
 
@@ -39,11 +40,6 @@ impl Property {
     /// The text itself, for librdkafka alone.
     pub fn expose(&self) -> &str {
         &self.text
-    }
-
-    /// Whether the text must not be shown.
-    pub fn is_secret(&self) -> bool {
-        self.secret
     }
 }
 

@@ -3,9 +3,6 @@ use super::mend::Mend;
 use super::plan::{Fate, Plan, Target, Why};
 use super::*;
 use crate::kafka::sources::Sources;
-use crate::pipeline::code::Warnings;
-use crate::pipeline::enrich::Enrich;
-use crate::pipeline::settings::{Limits, SourceFormat};
 
 const VALUE: &[u8] =
     br#"{"metadata":{"agent_id":"7","project":"P"},"data":[{"local_address":"10.0.0.1:1"}]}"#;
@@ -35,24 +32,13 @@ fn letter<'a>(headers: &'a [Header<'a>]) -> Letter<'a> {
     }
 }
 
-fn settings() -> Settings {
-    Settings {
-        format: SourceFormat::Auto,
-        reject: Warnings::NONE,
-        limits: Limits::default(),
-        enrich: Enrich::default(),
-        outputs: Vec::new(),
-        dead_letter_max_bytes: usize::MAX,
-    }
-}
-
 fn origin() -> Target {
     Target::Origin(Sources::new(&["in".to_owned()]).unwrap())
 }
 
 fn plan(filter: Filter, mends: &[&str], target: Target) -> Plan {
     let mends = mends.iter().map(|text| text.parse::<Mend>().unwrap());
-    Plan::new(filter, mends.collect(), target, 5, settings())
+    Plan::new(filter, mends.collect(), target, 5, Settings::default())
 }
 
 fn with(name: &str, value: &'static [u8]) -> Vec<Header<'static>> {
@@ -79,7 +65,9 @@ fn a_letter_tells_what_its_headers_say() {
     assert_eq!(letter.attempt(), 2);
     assert_eq!(letter.truncated_from(), None);
     assert_eq!(
-        letter.agent(&settings(), &mut Bump::new()).as_deref(),
+        letter
+            .agent(&Settings::default(), &mut Bump::new())
+            .as_deref(),
         Some("7")
     );
 }
@@ -142,7 +130,8 @@ fn a_null_value_stays_null() {
 
 #[test]
 fn a_filter_takes_what_fits_all_of_it() {
-    let takes = |filter: Filter| filter.takes(&letter(HEADERS), &settings(), &mut Bump::new());
+    let takes =
+        |filter: Filter| filter.takes(&letter(HEADERS), &Settings::default(), &mut Bump::new());
     let reason = |name| vec![filter::reason(name).unwrap()];
     let own = |text: &str| vec![text.to_owned()];
     let with = |change: &dyn Fn(&mut Filter)| {

@@ -13,7 +13,7 @@ use super::Reading;
 use super::linux_netstat::columns;
 use super::row::Row;
 use super::text::lines;
-use super::words::{NO_ROW, WORDS, is_words};
+use super::words::{WORDS, is_words};
 
 /// Whether a line is a row of this kind.
 pub(super) fn fits(line: &str) -> bool {
@@ -24,9 +24,6 @@ pub(super) fn fits(line: &str) -> bool {
 pub(super) fn read(text: &str, reading: &mut Reading) {
     let mut of_internet = true;
     for (number, line) in lines(text) {
-        if line.is_empty() {
-            continue;
-        }
         if let Some(row) = row(line) {
             reading.row(row);
         } else if is_words(line) {
@@ -36,7 +33,7 @@ pub(super) fn read(text: &str, reading: &mut Reading) {
             }
             reading.leave_out(WORDS);
         } else if of_internet || is_of_internet(line) {
-            reading.unread(number, NO_ROW);
+            reading.no_row(number, line);
         } else {
             reading.leave_out("Unix sockets and kernel sockets");
         }

@@ -13,7 +13,7 @@
 use super::Reading;
 use super::row::Row;
 use super::text::lines;
-use super::words::{NO_ROW, WORDS, is_words, state_in_english};
+use super::words::{is_words, state_in_english};
 
 /// Words that the timer's column begins with.
 const TIMERS: &[&str] = &["off", "on", "keepalive", "timewait", "probe"];
@@ -26,17 +26,12 @@ pub(super) fn fits(line: &str) -> bool {
 /// Reads the text.
 pub(super) fn read(text: &str, reading: &mut Reading) {
     for (number, line) in lines(text) {
-        if line.is_empty() {
-            continue;
-        }
         if let Some(row) = row(line) {
             reading.row(row);
-        } else if is_words(line) {
-            reading.leave_out(WORDS);
-        } else if line.trim_start().starts_with("unix ") {
+        } else if !is_words(line) && line.trim_start().starts_with("unix ") {
             reading.leave_out("Unix sockets");
         } else {
-            reading.unread(number, NO_ROW);
+            reading.no_row(number, line);
         }
     }
 }

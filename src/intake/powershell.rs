@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use super::Reading;
 use super::json::{self, Object};
 use super::row::{Row, join};
+use crate::csv_lines::CsvLines;
 
 /// The class of UDP's endpoints.
 const UDP_CLASS: &str = "MSFT_NetUDPEndpoint";
@@ -77,19 +78,13 @@ pub(super) fn read_csv(text: &str, reading: &mut Reading) {
         Ok(heads) => heads.clone(),
         Err(error) => return reading.unread(skipped + 1, format!("is not CSV ({error})")),
     };
-    let (mut place, mut line) = (0, skipped + 1);
+    let mut lines = CsvLines::new(text.as_bytes(), None);
     for record in csv.records() {
         let position = match &record {
             Ok(cells) => cells.position(),
             Err(error) => error.position(),
         };
-        // The reader's own lines are those before the end of a line of Windows is read.
-        let start = position.map_or(place, |at| usize::try_from(at.byte()).unwrap_or(place));
-        let ends = text.get(start..).unwrap_or_default();
-        let start = text.len() - ends.trim_start_matches(['\r', '\n']).len();
-        line +=
-            memchr::memchr_iter(b'\n', &text.as_bytes()[place..start.max(place)]).count() as u64;
-        place = start.max(place);
+        let line = skipped + lines.of(position);
         match record {
             Ok(cells) => add_cells(&heads, &cells, is_udp, line, reading),
             Err(error) => reading.unread(line, format!("is not CSV ({error})")),

@@ -12,7 +12,6 @@
 use super::Reading;
 use super::row::Row;
 use super::text::lines;
-use super::words::{NO_ROW, WORDS, is_words};
 
 /// The columns of a UDP row; TCP has fewer or more.
 const UDP_COLUMNS: usize = 13;
@@ -33,15 +32,9 @@ pub(super) fn fits(line: &str) -> bool {
 /// Reads the text.
 pub(super) fn read(text: &str, reading: &mut Reading) {
     for (number, line) in lines(text) {
-        if line.is_empty() {
-            continue;
-        }
-        if let Some(socket) = socket(line) {
-            reading.row(socket.row);
-        } else if is_words(line) {
-            reading.leave_out(WORDS);
-        } else {
-            reading.unread(number, NO_ROW);
+        match socket(line) {
+            Some(socket) => reading.row(socket.row),
+            None => reading.no_row(number, line),
         }
     }
 }

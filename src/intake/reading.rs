@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Row;
-use super::words::WORDS;
+use super::words::{WORDS, is_words};
 
 /// What was read of one file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,6 +95,16 @@ impl Reading {
     pub(super) fn unread(&mut self, line: u64, why: impl Into<String>) {
         let why = why.into();
         self.unread.push(Unread { line, why });
+    }
+
+    /// Takes a line of a printed table that is no row: words are left out, and whatever else it
+    /// is could not be read.
+    pub(super) fn no_row(&mut self, line: u64, text: &str) {
+        if is_words(text) {
+            self.leave_out(WORDS);
+        } else {
+            self.unread(line, "is not a row of this kind");
+        }
     }
 
     /// Counts what has no place in the data type.

@@ -17,7 +17,6 @@
 use super::Reading;
 use super::row::Row;
 use super::text::lines;
-use super::words::{NO_ROW, WORDS, is_words};
 
 /// States as `ss` prints them.
 const STATES: &[&str] = &[
@@ -85,9 +84,6 @@ pub(super) fn read(text: &str, reading: &mut Reading) {
     let alone = alone_protocol(text);
     let mut open: Option<Logical> = None;
     for (number, line) in lines(text) {
-        if line.is_empty() {
-            continue;
-        }
         if head(line).is_some() {
             close(open.take(), alone, reading);
             open = Some(Logical {
@@ -101,8 +97,7 @@ pub(super) fn read(text: &str, reading: &mut Reading) {
                 open.line.push(' ');
                 open.line.push_str(line.trim_start());
             }
-            _ if is_words(line) => reading.leave_out(WORDS),
-            _ => reading.unread(number, NO_ROW),
+            _ => reading.no_row(number, line),
         }
     }
     close(open, alone, reading);

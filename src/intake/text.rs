@@ -42,9 +42,11 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Text<'static> {
     Text { text, replaced }
 }
 
-/// The lines of a text with their numbers from 1, without line ends and the blanks before them.
+/// The lines of a text with their numbers from 1, without line ends and the blanks before them;
+/// of empty lines only the numbers are taken.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
-    (1..).zip(text.split('\n').map(str::trim_end))
+    let lines = (1..).zip(text.split('\n').map(str::trim_end));
+    lines.filter(|(_, line)| !line.is_empty())
 }
 
 #[cfg(test)]
@@ -83,7 +85,7 @@ mod tests {
 
     #[test]
     fn lines_are_numbered_and_have_no_ends() {
-        let found: Vec<_> = lines("a \r\n\n b\n").collect();
-        assert_eq!(found, [(1, "a"), (2, ""), (3, " b"), (4, "")]);
+        let found: Vec<_> = lines("a \r\n \r\n b\n").collect();
+        assert_eq!(found, [(1, "a"), (3, " b")]);
     }
 }

@@ -18,7 +18,7 @@
 use super::Reading;
 use super::row::Row;
 use super::text::lines;
-use super::words::{NO_ROW, WORDS, is_words, state_in_english};
+use super::words::state_in_english;
 
 /// Words of the column that `-t` adds.
 const OFFLOAD_STATES: &[&str] = &["InHost", "Offloaded", "Offloading", "Uploading"];
@@ -33,9 +33,6 @@ pub(super) fn read(text: &str, reading: &mut Reading) {
     let mut follows_row = false;
     for (number, line) in lines(text) {
         let words = line.trim_start();
-        if words.is_empty() {
-            continue;
-        }
         if let Some(row) = row(line) {
             reading.row(row);
             follows_row = true;
@@ -43,11 +40,7 @@ pub(super) fn read(text: &str, reading: &mut Reading) {
             reading.unread(number, "has too few columns, or no address");
             follows_row = false;
         } else if !(follows_row && owner(words, reading)) {
-            if is_words(words) {
-                reading.leave_out(WORDS);
-            } else {
-                reading.unread(number, NO_ROW);
-            }
+            reading.no_row(number, words);
         }
     }
 }

@@ -10,9 +10,6 @@ pub(super) fn is_words(line: &str) -> bool {
 /// What lines of words are called where they are counted.
 pub(super) const WORDS: &str = "titles, heads and notes";
 
-/// What a line is that no adaptor knows.
-pub(super) const NO_ROW: &str = "is not a row of this kind";
-
 /// Names of states in other languages than English: the letters of ASCII in them, and the name
 /// that the core knows. Other letters do not count, since the console's code page is seldom that
 /// of the file: ABHÖREN comes as `ABH\u{fffd}REN` or worse.

@@ -3,6 +3,7 @@
 //! Everything borrows from the message's bytes or from the arena of the message, so that no
 //! field costs an allocation of its own.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::code::Warnings;
@@ -142,6 +143,21 @@ pub struct Endpoint<'a> {
     pub name: Option<&'a str>,
 }
 
+/// An end in the usual notation: `10.0.0.5:445`, `[fe80::1%eth0]:22`, `printer:9100`. The zone
+/// follows the host after a percent sign (RFC 4007, section 11), "" where there is none; a host
+/// with colons stands in brackets before a port (RFC 5952, section 6).
+pub(crate) fn host_and_port(host: &str, zone: &str, port: Option<impl fmt::Display>) -> String {
+    let mut text = host.to_owned();
+    if !zone.is_empty() {
+        text = format!("{text}%{zone}");
+    }
+    match port {
+        Some(port) if text.contains(':') => format!("[{text}]:{port}"),
+        Some(port) => format!("{text}:{port}"),
+        None => text,
+    }
+}
+
 macro_rules! states {
     ($($variant:ident $name:literal $number:literal $meaning:literal)*) => {
         /// The twelve states of the contract; the numbers are those of the event schema.
@@ -244,6 +260,23 @@ impl<'a> Record<'a> {
             (_, Some(_)) => Kind::Connection,
             (_, None) if self.datagram => Kind::Listener,
             (_, None) => Kind::Idle,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_written_as_usual() {
+        for (host, zone, port, expected) in [
+            ("10.0.0.5", "", Some(445), "10.0.0.5:445"),
+            ("10.0.0.5", "eth0", None, "10.0.0.5%eth0"),
+            ("fe80::1", "eth0", Some(22), "[fe80::1%eth0]:22"),
+            ("fe80::1", "", None, "fe80::1"),
+        ] {
+            assert_eq!(host_and_port(host, zone, port), expected);
         }
     }
 }

@@ -21,6 +21,21 @@ pub struct Settings {
     pub dead_letter_max_bytes: usize,
 }
 
+impl Default for Settings {
+    /// As the configuration has them by default, but with no output, and with dead letters of
+    /// any size.
+    fn default() -> Self {
+        Self {
+            format: SourceFormat::default(),
+            reject: Warnings::NONE,
+            limits: Limits::default(),
+            enrich: Enrich::default(),
+            outputs: Vec::new(),
+            dead_letter_max_bytes: usize::MAX,
+        }
+    }
+}
+
 /// How the encoding of a message without a content-type header is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SourceFormat {

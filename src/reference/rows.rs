@@ -3,6 +3,10 @@
 use std::path::Path;
 
 use super::error::{Problem, ReferenceError, quoted};
+use crate::csv_lines::CsvLines;
+
+/// What a line begins with that is no row.
+const COMMENT: u8 = b'#';
 
 /// A column that a table reads.
 #[derive(Clone, Copy, Debug)]
@@ -40,11 +44,11 @@ pub(super) fn read<const N: usize>(
 ) -> Result<(), ReferenceError> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new()
-        .comment(Some(b'#'))
+        .comment(Some(COMMENT))
         .trim(csv::Trim::All)
         .flexible(true)
         .from_reader(bytes);
-    let mut lines = Lines::new(bytes);
+    let mut lines = CsvLines::new(bytes, Some(COMMENT));
     let headers = match reader.headers() {
         Ok(headers) => headers,
         Err(error) => return Err(malformed(path, &error, &mut lines)),
@@ -71,43 +75,6 @@ pub(super) fn read<const N: usize>(
     }
 }
 
-/// The lines that rows begin in. The reader's own positions are before what it skips: the end of
-/// the row before, empty lines and comments.
-struct Lines<'b> {
-    bytes: &'b [u8],
-    counted: usize,
-    line: u64,
-}
-
-impl<'b> Lines<'b> {
-    fn new(bytes: &'b [u8]) -> Self {
-        Self {
-            bytes,
-            counted: 0,
-            line: 1,
-        }
-    }
-
-    /// The line of the row that is read from a position on; positions only go forward.
-    fn of(&mut self, position: Option<&csv::Position>) -> u64 {
-        let from = position.map(csv::Position::byte);
-        let mut at = from.map_or(self.counted, |from| {
-            usize::try_from(from).unwrap_or(usize::MAX)
-        });
-        while let Some(rest) = self.bytes.get(at..) {
-            at += match rest {
-                [b'\n' | b'\r', ..] => 1,
-                [b'#', ..] => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
-                _ => break,
-            };
-        }
-        let between = self.bytes.get(self.counted..at).unwrap_or_default();
-        self.line += memchr::memchr_iter(b'\n', between).count() as u64;
-        self.counted = at.max(self.counted);
-        self.line
-    }
-}
-
 /// Where in a row each column is.
 fn places<const N: usize>(
     headers: &csv::StringRecord,
@@ -131,7 +98,7 @@ fn places<const N: usize>(
     Ok(places)
 }
 
-fn malformed(path: &Path, error: &csv::Error, lines: &mut Lines<'_>) -> ReferenceError {
+fn malformed(path: &Path, error: &csv::Error, lines: &mut CsvLines<'_>) -> ReferenceError {
     let line = lines.of(error.position());
     let problem = match error.kind() {
         csv::ErrorKind::Utf8 { .. } => Problem::new("text that is not UTF-8", "save it as UTF-8"),

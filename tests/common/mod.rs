@@ -6,11 +6,9 @@ pub(crate) mod formats;
 pub(crate) mod json_schema;
 pub(crate) mod schema;
 
-use netsieve::pipeline::code::Warnings;
 use netsieve::pipeline::emit::Emitted;
-use netsieve::pipeline::enrich::Enrich;
 use netsieve::pipeline::message::{Header, Input};
-use netsieve::pipeline::settings::{Format, Key, Limits, Output, Settings, SourceFormat};
+use netsieve::pipeline::settings::{Format, Key, Output, Settings};
 use netsieve::pipeline::{Workspace, process};
 
 /// A timestamp that all tests take for the Kafka record's: 2023-11-14T22:13:20Z.
@@ -19,15 +17,12 @@ pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 /// Settings with one output that takes every kind.
 pub(crate) fn settings(format: Format) -> Settings {
     Settings {
-        format: SourceFormat::Auto,
-        reject: Warnings::NONE,
-        limits: Limits::default(),
-        enrich: Enrich::default(),
         outputs: vec![Output {
             max_bytes: 1 << 20,
             ..Output::new(format, Key::Connection)
         }],
         dead_letter_max_bytes: 1 << 20,
+        ..Settings::default()
     }
 }
 
@@ -42,6 +37,14 @@ pub(crate) fn input<'a>(value: &'a [u8], headers: &'a [Header<'a>]) -> Input<'a>
         offset: 42,
         timestamp_ms: Some(NOW_MS),
     }
+}
+
+/// Headers as an input has them.
+pub(crate) fn borrowed(headers: &[(String, Option<Vec<u8>>)]) -> Vec<Header<'_>> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.as_deref()))
+        .collect()
 }
 
 /// A dead letter, by value.
@@ -62,10 +65,7 @@ pub(crate) struct Letter {
 impl Letter {
     /// Its headers as an input has them.
     pub(crate) fn headers(&self) -> Vec<Header<'_>> {
-        self.headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref()))
-            .collect()
+        borrowed(&self.headers)
     }
 }
 

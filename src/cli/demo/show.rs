@@ -5,7 +5,7 @@ use crate::cli::terminal::{Paint, column, shorten, wrapped};
 use crate::pipeline::enrich::direction::{Basis, Confidence, Initiator, Perimeter};
 use crate::pipeline::enrich::listener::Exposure;
 use crate::pipeline::enrich::process::Category;
-use crate::pipeline::record::{Kind, State};
+use crate::pipeline::record::{Kind, State, host_and_port};
 use crate::proto::v1;
 
 use super::rows::Row;
@@ -204,21 +204,12 @@ pub(super) fn program(process: &v1::Process) -> String {
     }
 }
 
-/// "172.16.111.22:443", "[fe80::1%9]:445".
+/// An end without its service.
 fn socket(end: &v1::Endpoint) -> String {
     let host = [&end.ip, &end.name, &end.mac]
         .into_iter()
         .find(|text| !text.is_empty());
-    let mut text = host.map_or("?", String::as_str).to_owned();
-    if !end.zone.is_empty() {
-        text.push('%');
-        text.push_str(&end.zone);
-    }
-    match end.port {
-        Some(port) if text.contains(':') => format!("[{text}]:{port}"),
-        Some(port) => format!("{text}:{port}"),
-        None => text,
-    }
+    host_and_port(host.map_or("?", String::as_str), &end.zone, end.port)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use super::json::push_place;
 use super::members::{
     close, push_decimal_text, push_escaped, push_float, push_key, push_list, push_lower_case,
     push_member, push_number, push_object, push_object_if_any, push_plain, push_string, sent,
@@ -201,13 +202,7 @@ fn domain<'a>(end: &Endpoint<'a>, record: &Record<'_>) -> Option<&'a str> {
 }
 
 fn push_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {
-    push_member(out, "continent_code", geo.continent_code);
-    push_member(out, "country_iso_code", geo.country_iso_code);
-    push_member(out, "country_name", geo.country_name);
-    push_member(out, "region_iso_code", geo.region_iso_code);
-    push_member(out, "region_name", geo.region_name);
-    push_member(out, "city_name", geo.city_name);
-    push_member(out, "postal_code", geo.postal_code);
+    push_place(out, geo);
     push_member(out, "timezone", geo.time_zone);
     if let Some((latitude, longitude)) = geo.finite_location() {
         push_object(out, "location", |out| {

@@ -191,6 +191,15 @@ pub(super) fn push_label(out: &mut Vec<u8>, label: &NetworkLabel<'_>) {
 }
 
 fn push_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {
+    push_place(out, geo);
+    push_member(out, "time_zone", geo.time_zone);
+    push_location(out, geo);
+    let radius = geo.accuracy_radius_km;
+    push_number(out, "accuracy_radius_km", radius.map(u64::from));
+}
+
+/// The codes and names of a place, which are called as in ECS.
+pub(super) fn push_place(out: &mut Vec<u8>, geo: &Geo<'_>) {
     push_member(out, "continent_code", geo.continent_code);
     push_member(out, "country_iso_code", geo.country_iso_code);
     push_member(out, "country_name", geo.country_name);
@@ -198,15 +207,15 @@ fn push_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {
     push_member(out, "region_name", geo.region_name);
     push_member(out, "city_name", geo.city_name);
     push_member(out, "postal_code", geo.postal_code);
-    push_member(out, "time_zone", geo.time_zone);
+}
+
+pub(super) fn push_location(out: &mut Vec<u8>, geo: &Geo<'_>) {
     if let Some((latitude, longitude)) = geo.finite_location() {
         push_object(out, "location", |out| {
             push_float(out, "latitude", latitude);
             push_float(out, "longitude", longitude);
         });
     }
-    let radius = geo.accuracy_radius_km;
-    push_number(out, "accuracy_radius_km", radius.map(u64::from));
 }
 
 /// What the address itself tells.

@@ -5,7 +5,7 @@
 //! the native JSON format. docs/formats.md has the whole mapping.
 
 use super::json::{
-    push_direction, push_enrichments, push_label, push_listener, push_origin, push_process,
+    self, push_direction, push_enrichments, push_label, push_listener, push_origin, push_process,
     push_scope, push_warnings,
 };
 use super::members::{
@@ -333,12 +333,7 @@ fn push_unmapped_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {
     push_number(out, "accuracy_radius_km", radius);
     if !is_location(geo) {
         push_member(out, "continent_code", geo.continent_code);
-        if let Some((latitude, longitude)) = geo.finite_location() {
-            push_object(out, "location", |out| {
-                push_float(out, "latitude", latitude);
-                push_float(out, "longitude", longitude);
-            });
-        }
+        json::push_location(out, geo);
     }
 }
 

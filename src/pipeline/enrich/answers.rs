@@ -10,7 +10,7 @@ use bumpalo::Bump;
 
 use super::Enrichments;
 use super::internal::{folded, mapped};
-use super::lookup::{AutonomousSystem, Geo, NetworkLabel};
+use super::lookup::{AutonomousSystem, GEO_TEXTS, Geo, NetworkLabel};
 
 /// What the tables tell about an address.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -79,7 +79,8 @@ struct Kept {
     ran: Ran,
 }
 
-const TEXTS: usize = 14;
+/// Those of a label, a place and an autonomous system.
+const TEXTS: usize = 5 + GEO_TEXTS + 1;
 
 impl Answers {
     /// Forgets all, for other tables.
@@ -209,16 +210,6 @@ impl Kept {
         let [prefix, name, texts @ ..] = texts;
         let said = texts.map(|text| Some(text).filter(|text| !text.is_empty()));
         let [role, site, tenant, place @ .., organization] = said;
-        let [
-            continent_code,
-            country_iso_code,
-            country_name,
-            region_iso_code,
-            region_name,
-            city_name,
-            postal_code,
-            time_zone,
-        ] = place;
         Answer {
             network: self.has_network.then(|| {
                 &*arena.alloc(NetworkLabel {
@@ -231,16 +222,9 @@ impl Kept {
             }),
             geo: self.has_geo.then(|| {
                 &*arena.alloc(Geo {
-                    continent_code,
-                    country_iso_code,
-                    country_name,
-                    region_iso_code,
-                    region_name,
-                    city_name,
-                    postal_code,
-                    time_zone,
                     location: self.location,
                     accuracy_radius_km: self.accuracy_radius_km,
+                    ..Geo::of_texts(place)
                 })
             }),
             autonomous_system: self.has_system.then(|| {
@@ -266,26 +250,15 @@ fn texts<'t>(answer: &Answer<'t>) -> [&'t str; TEXTS] {
         } = *network;
         [Some(prefix), Some(name), role, site, tenant]
     });
-    let [prefix, name, role, site, tenant] = network.unwrap_or_default();
-    let geo = answer.geo.copied().unwrap_or_default();
+    let network = network.unwrap_or_default();
+    let geo = answer.geo.copied().unwrap_or_default().texts();
     let system = answer.autonomous_system.copied().unwrap_or_default();
-    [
-        prefix,
-        name,
-        role,
-        site,
-        tenant,
-        geo.continent_code,
-        geo.country_iso_code,
-        geo.country_name,
-        geo.region_iso_code,
-        geo.region_name,
-        geo.city_name,
-        geo.postal_code,
-        geo.time_zone,
-        system.organization,
-    ]
-    .map(Option::unwrap_or_default)
+    let said = network.into_iter().chain(geo).chain([system.organization]);
+    let mut texts = [""; TEXTS];
+    for (text, said) in texts.iter_mut().zip(said) {
+        *text = said.unwrap_or_default();
+    }
+    texts
 }
 
 const fn hash(ip: IpAddr) -> u64 {

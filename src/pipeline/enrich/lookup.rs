@@ -41,7 +41,50 @@ pub struct Geo<'a> {
     pub accuracy_radius_km: Option<u16>,
 }
 
-impl Geo<'_> {
+/// How many texts a place has.
+pub(super) const GEO_TEXTS: usize = 8;
+
+impl<'a> Geo<'a> {
+    /// The texts, in the order of the fields.
+    pub(super) const fn texts(&self) -> [Option<&'a str>; GEO_TEXTS] {
+        [
+            self.continent_code,
+            self.country_iso_code,
+            self.country_name,
+            self.region_iso_code,
+            self.region_name,
+            self.city_name,
+            self.postal_code,
+            self.time_zone,
+        ]
+    }
+
+    /// A place of such texts.
+    pub(super) const fn of_texts(texts: [Option<&'a str>; GEO_TEXTS]) -> Self {
+        let [
+            continent_code,
+            country_iso_code,
+            country_name,
+            region_iso_code,
+            region_name,
+            city_name,
+            postal_code,
+            time_zone,
+        ] = texts;
+        Self {
+            continent_code,
+            country_iso_code,
+            country_name,
+            region_iso_code,
+            region_name,
+            city_name,
+            postal_code,
+            time_zone,
+            location: None,
+            accuracy_radius_km: None,
+        }
+    }
+
     /// The location, where it is one: formats of text have no word for what is no number.
     pub fn finite_location(&self) -> Option<(f64, f64)> {
         self.location

@@ -5,16 +5,17 @@
 //! else that is done for an event. Many addresses share a record, so each worker keeps what it has
 //! read, by the record's place in the file.
 
+mod record;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bumpalo::Bump;
 use maxminddb::{LookupResult, MaxMindDbError, Reader};
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
-use super::lookup::{AutonomousSystem, Geo};
+use super::lookup::{AutonomousSystem, GEO_TEXTS, Geo};
+use record::{PlaceRecord, SystemRecord, english};
 
 /// A database in memory.
 pub struct Database {
@@ -276,7 +277,7 @@ impl<const N: usize> Texts<N> {
 /// A place as a database has it.
 #[derive(Debug, Default)]
 pub(super) struct Place {
-    texts: Texts<8>,
+    texts: Texts<GEO_TEXTS>,
     location: Option<(f64, f64)>,
     accuracy_radius_km: Option<u16>,
 }
@@ -316,27 +317,10 @@ impl Place {
     }
 
     fn copied<'a>(&self, arena: &'a Bump) -> Geo<'a> {
-        let [
-            continent_code,
-            country_iso_code,
-            country_name,
-            region_iso_code,
-            region_name,
-            city_name,
-            postal_code,
-            time_zone,
-        ] = self.texts.copied(arena);
         Geo {
-            continent_code,
-            country_iso_code,
-            country_name,
-            region_iso_code,
-            region_name,
-            city_name,
-            postal_code,
-            time_zone,
             location: self.location,
             accuracy_radius_km: self.accuracy_radius_km,
+            ..Geo::of_texts(self.texts.copied(arena))
         }
     }
 }
@@ -366,112 +350,6 @@ impl System {
             number: self.number,
             organization,
         }
-    }
-}
-
-// The parts of a record that are read; the names are the format's own.
-
-#[derive(Deserialize)]
-struct PlaceRecord<'d> {
-    #[serde(borrow)]
-    continent: Option<Coded<'d>>,
-    #[serde(borrow)]
-    country: Option<Country<'d>>,
-    #[serde(borrow, default)]
-    subdivisions: First<Country<'d>>,
-    #[serde(borrow)]
-    city: Option<City<'d>>,
-    #[serde(borrow)]
-    postal: Option<Coded<'d>>,
-    #[serde(borrow)]
-    location: Option<Location<'d>>,
-}
-
-#[derive(Default, Deserialize)]
-struct Coded<'d> {
-    code: Option<&'d str>,
-}
-
-/// A country or a part of one.
-#[derive(Default, Deserialize)]
-struct Country<'d> {
-    iso_code: Option<&'d str>,
-    #[serde(borrow)]
-    names: Option<Names<'d>>,
-}
-
-#[derive(Default, Deserialize)]
-struct City<'d> {
-    #[serde(borrow)]
-    names: Option<Names<'d>>,
-}
-
-#[derive(Default, Deserialize)]
-struct Names<'d> {
-    en: Option<&'d str>,
-}
-
-fn english(names: Option<Names<'_>>) -> &str {
-    names.and_then(|names| names.en).unwrap_or_default()
-}
-
-#[derive(Default, Deserialize)]
-struct Location<'d> {
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    accuracy_radius: Option<u16>,
-    time_zone: Option<&'d str>,
-}
-
-impl Location<'_> {
-    /// Latitude and longitude, where both are there; what is no place on Earth is damaged.
-    fn degrees(&self) -> Result<Option<(f64, f64)>, Damaged> {
-        let Some((latitude, longitude)) = self.latitude.zip(self.longitude) else {
-            return Ok(None);
-        };
-        if latitude.abs() <= 90.0 && longitude.abs() <= 180.0 {
-            // There is no negative zero in events: protobuf would take it for absent.
-            Ok(Some((latitude + 0.0, longitude + 0.0)))
-        } else {
-            Err(Damaged)
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct SystemRecord<'d> {
-    autonomous_system_number: Option<u32>,
-    autonomous_system_organization: Option<&'d str>,
-}
-
-/// The first item of a list; the others are not read.
-struct First<T>(Option<T>);
-
-impl<T> Default for First<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Items<T>(std::marker::PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
-            type Value = First<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<First<T>, A::Error> {
-                let first = items.next_element()?;
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(First(first))
-            }
-        }
-
-        deserializer.deserialize_seq(Items(std::marker::PhantomData))
     }
 }
 

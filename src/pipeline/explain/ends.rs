@@ -2,7 +2,7 @@
 
 use super::super::encode::push_mac;
 use super::super::enrich::{EndFacts, Enrichment};
-use super::super::record::{Endpoint, Record};
+use super::super::record::{Endpoint, Record, host_and_port};
 use super::{Explained, quoted, sentence};
 
 /// Both ends, and why there is no remote one.
@@ -23,9 +23,9 @@ pub(super) fn push(of: &Explained<'_, '_>, answers: &mut Vec<(&'static str, Stri
     answers.push(("remote", remote));
 }
 
-/// An end in the usual notation: `10.0.0.5:445`, `[fe80::1%eth0]:22`, a name, a MAC address.
+/// An end in the usual notation, by its address, its name or its MAC address.
 pub(super) fn text(end: &Endpoint<'_>) -> String {
-    let mut host = match (end.ip, end.name, end.mac) {
+    let host = match (end.ip, end.name, end.mac) {
         (Some(ip), _, _) => ip.to_string(),
         (None, Some(name), _) => quoted(name),
         (None, None, Some(mac)) => {
@@ -35,14 +35,8 @@ pub(super) fn text(end: &Endpoint<'_>) -> String {
         }
         (None, None, None) => "?".to_owned(),
     };
-    if let Some(zone) = end.zone {
-        host = format!("{host}%{}", quoted(zone));
-    }
-    match end.port {
-        Some(port) if host.contains(':') => format!("[{host}]:{port}"),
-        Some(port) => format!("{host}:{port}"),
-        None => host,
-    }
+    let zone = end.zone.map(quoted).unwrap_or_default();
+    host_and_port(&host, &zone, end.port)
 }
 
 fn end(of: &Explained<'_, '_>, end: &Endpoint<'_>, facts: &EndFacts<'_>, sent: &str) -> String {

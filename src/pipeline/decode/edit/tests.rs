@@ -2,22 +2,8 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
-use crate::pipeline::code::Warnings;
-use crate::pipeline::enrich::Enrich;
-use crate::pipeline::settings::{Limits, SourceFormat};
 use crate::pipeline::wire;
 use crate::proto::server;
-
-fn settings() -> Settings {
-    Settings {
-        format: SourceFormat::Auto,
-        reject: Warnings::NONE,
-        limits: Limits::default(),
-        enrich: Enrich::default(),
-        outputs: Vec::new(),
-        dead_letter_max_bytes: usize::MAX,
-    }
-}
 
 fn run(value: &[u8], edits: &[Edit]) -> Result<Vec<u8>, Reject> {
     let input = Input {
@@ -29,7 +15,7 @@ fn run(value: &[u8], edits: &[Edit]) -> Result<Vec<u8>, Reject> {
         offset: 0,
         timestamp_ms: None,
     };
-    edit(&input, &settings(), edits)
+    edit(&input, &Settings::default(), edits)
 }
 
 fn set(field: &str, value: NewValue) -> Edit {
