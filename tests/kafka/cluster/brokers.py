@@ -14,6 +14,7 @@ import from_java
 from common import HERE, HOST, ClusterError, cache_folder, run, say
 
 CLEAN_END_SECONDS = 20
+KILL_SECONDS = 20
 BROKERS_MAX = 3
 LISTENERS = ("PLAINTEXT", "CONTROLLER", "SASL_PLAINTEXT", "SASL_SSL")
 # The short life of a test's keys.
@@ -223,7 +224,7 @@ class Broker:
         self._demand(self.state() != "down", "is down already")
         self.ended_by_us = True
         self._send(signal.SIGKILL)
-        self.process.wait()
+        self.process.wait(KILL_SECONDS)
 
     def terminate(self):
         """Asks for a clean end, which takes a while: it hands its partitions over first."""

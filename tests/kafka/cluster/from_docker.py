@@ -49,11 +49,13 @@ class Docker:
             self.pod_process = subprocess.Popen(
                 ["docker", "run", "--rm", "--interactive", "--name", self.pod, *published,
                  "--entrypoint", "cat", self.image],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=0,
                 start_new_session=True,
             )
-        self.pod_process.stdin.write(b"up\n")
-        self.pod_process.stdin.flush()
+        try:
+            self.pod_process.stdin.write(b"up\n")
+        except BrokenPipeError:
+            pass  # its own words are the better ones
         if not _has_line(self.pod_process.stdout, POD_SECONDS):
             words = log.read_text(errors="replace").splitlines() or ["it does not answer"]
             raise ClusterError(f"docker cannot run {self.image}: {words[0]}")
