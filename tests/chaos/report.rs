@@ -125,7 +125,7 @@ fn circumstances() -> String {
     format!(
         "{} with librdkafka {librdkafka}, Apache Kafka {}, brokers: {brokers}, cores: {}, {day}",
         netsieve().unwrap_or_default(),
-        kafka_version().unwrap_or_default(),
+        cluster::variable("VERSION").unwrap_or_default(),
         std::thread::available_parallelism().map_or(0, usize::from),
     )
 }
@@ -145,14 +145,4 @@ fn netsieve() -> Option<String> {
         .to_string_lossy()
         .into_owned();
     Some(format!("{version} ({commit}, {build})"))
-}
-
-/// By the name of a jar.
-fn kafka_version() -> Option<String> {
-    let libs = std::fs::read_dir(cluster::variable("LIBS")?).ok()?;
-    libs.filter_map(Result::ok).find_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        let version = name.strip_prefix("kafka-clients-")?.strip_suffix(".jar")?;
-        Some(version.to_owned())
-    })
 }

@@ -1,100 +1,61 @@
-"""Brokers as files and processes: their jars, ports, keys and settings, and their life by pid."""
+"""Brokers as files and processes: their ports, keys and settings, and their life by signals."""
 
-import ctypes
 import hashlib
-import os
 import random
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-HOST = "127.0.0.1"
-COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-FETCH_SECONDS = 600
-FORMAT_SECONDS = 120
+import from_docker
+import from_java
+from common import HERE, HOST, ClusterError, cache_folder, run, say
+
 CLEAN_END_SECONDS = 20
+KILL_SECONDS = 20
 BROKERS_MAX = 3
 LISTENERS = ("PLAINTEXT", "CONTROLLER", "SASL_PLAINTEXT", "SASL_SSL")
 # The short life of a test's keys.
 CERTIFICATE_DAYS = "7"
 SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+PLACES = {"java": from_java.Java, "docker": from_docker.Docker}
 
 
-class ClusterError(Exception):
-    """One line: what went wrong, where, and what to do."""
+def find_place(wish):
+    """Where the brokers run: of `auto`, Java comes first.
 
-
-def find_jars():
-    """The folder of Kafka's jars: $KAFKA_HOME's, or those of pom.xml, fetched once for a user."""
-    home = os.environ.get("KAFKA_HOME")
-    if home:
-        libs = Path(home) / "libs"
-        if not list(libs.glob("kafka-server-*.jar")):
-            raise ClusterError(f"KAFKA_HOME: {libs} has no Kafka; unset it to fetch Kafka by Maven")
-        return libs
-    pom = HERE / "pom.xml"
-    digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
-    cache = cache_folder()
-    libs = cache / f"kafka-{digest}"
-    if libs.is_dir():
-        return libs
-    if not shutil.which("mvn"):
-        raise ClusterError("mvn not found: install Maven, or set KAFKA_HOME to an unpacked Kafka")
-    say("fetching Kafka with Maven, once")
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        # The pom is copied since Maven may write beside it.
-        shutil.copy(pom, scratch)
-        fetched = Path(scratch) / "libs"
-        done = subprocess.run(
-            ["mvn", "-q", "-B", "-f", f"{scratch}/pom.xml", COPY_DEPENDENCIES,
-             f"-DoutputDirectory={fetched}"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=FETCH_SECONDS, check=False,
-        )
-        if done.returncode:
-            print(done.stdout.decode(errors="replace"), file=sys.stderr)
-            raise ClusterError("Maven could not fetch Kafka: its own words are above")
-        try:
-            # In one step, so that nobody sees half of it.
-            fetched.rename(libs)
-        except OSError:
-            if not libs.is_dir():  # else another with-kafka was first
-                raise
-    return libs
-
-
-def cache_folder():
-    """What is kept from one run to the next."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "netsieve"
-    cache.mkdir(parents=True, exist_ok=True)
-    return cache
-
-
-def class_archive(libs):
-    """Kafka's classes as the JVM maps them, which halves the work of a broker's start.
-
-    The JVM writes it when a broker ends cleanly; it goes with these jars and this Java only.
+    There a broker is a process of this machine with no proxy before its port, its start is the
+    quicker one, and nothing large is pulled.
     """
-    program = shutil.which("java")
-    if not program:
-        raise ClusterError("java not found: install a Java runtime, 17 or later")
-    binary = Path(program).resolve()
-    identity = f"{libs}:{binary}:{binary.stat().st_mtime_ns}"
-    return cache_folder() / f"kafka-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.jsa"
+    if wish != "auto":
+        return PLACES[wish]()
+    if from_java.is_here():
+        return from_java.Java()
+    if from_docker.is_here():
+        return from_docker.Docker()
+    raise ClusterError(
+        "no way to run Kafka: install Java (17 or later) and Maven, or a docker that answers"
+    )
 
 
-def java(libs, *arguments, level="INFO", options=()):
+def program(place, *arguments, level="INFO", options=(), name=None):
     """The command line of a Java program of Kafka's, which logs to standard error."""
     log = [f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}", f"-Dkafka.log.level={level}"]
     # log4j2's management beans are nobody's business here, and slow a start.
     log.append("-Dlog4j2.disableJmx=true")
-    return ["java", *options, *log, "-cp", f"{libs}/*", *arguments]
+    return [*place.java(name), *options, *log, "-cp", f"{place.libs}/*", *arguments]
+
+
+
+def class_archive(identity):
+    """Kafka's classes as the JVM maps them, which halves the work of a broker's start.
+
+    The JVM writes it when a broker ends cleanly; it goes with the jars and the Java of that
+    identity only.
+    """
+    return cache_folder() / f"kafka-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.jsa"
 
 
 def choose_ports(brokers, secure, base):
@@ -159,12 +120,12 @@ def make_certificates(folder):
          "-extensions", "broker", "-out", "broker.crt"],
     ]
     for step in steps:
-        _run(["openssl", *map(str, step)], "make a certificate", cwd=folder)
+        run(["openssl", *map(str, step)], "make a certificate", cwd=folder)
     parts = [(folder / name).read_text(encoding="ascii") for name in ("broker.key", "broker.crt")]
     (folder / "broker.pem").write_text("".join(parts), encoding="ascii")
 
 
-def settings(node, brokers, ports, folder, secure, extra):
+def settings(node, brokers, ports, folder, secure, extra, bind):
     """The broker's properties: Kafka's own defaults but where a test cluster cannot have them."""
     # Two controllers could not lose either of them: of two brokers only the first is one.
     controllers = range(1, (3 if brokers == 3 else 1) + 1)
@@ -173,6 +134,10 @@ def settings(node, brokers, ports, folder, secure, extra):
         name for name in LISTENERS
         if (name, node) in ports and (name != "CONTROLLER" or node in controllers)
     ]
+    # Controllers are for each other alone.
+    bound = [f"{name}://{HOST if name == 'CONTROLLER' else bind}:{ports[name, node]}"
+             for name in listeners]
+    told = [f"{name}://{HOST}:{ports[name, node]}" for name in listeners if name != "CONTROLLER"]
     replicas = str(brokers)
     # Two brokers may lose one, three may lose one: never more acknowledgements than the living.
     in_sync = "2" if brokers == 3 else "1"
@@ -183,7 +148,8 @@ def settings(node, brokers, ports, folder, secure, extra):
         "log.dirs": str(folder / f"data-{node}"),
         "controller.quorum.voters": ",".join(voters),
         "controller.listener.names": "CONTROLLER",
-        "listeners": ",".join(f"{name}://{HOST}:{ports[name, node]}" for name in listeners),
+        "listeners": ",".join(bound),
+        "advertised.listeners": ",".join(told),
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
         "SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
@@ -220,41 +186,31 @@ def settings(node, brokers, ports, folder, secure, extra):
     return properties | extra
 
 
-def _run(command, purpose, **options):
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=FORMAT_SECONDS, check=False, **options,
-        )
-    except FileNotFoundError:
-        raise ClusterError(f"cannot {purpose}: {command[0]} not found; install it") from None
-    if done.returncode:
-        lines = done.stdout.decode(errors="replace").splitlines()
-        # The last line that is not a step of a stack trace.
-        words = [line for line in lines if line[:1].strip()] or ["no reason given"]
-        raise ClusterError(f"cannot {purpose}: {words[-1]}")
-
-
 class Broker:
-    """One broker: its address, its files, and its process while it has one."""
+    """One broker: its address, its files, and its process while it has one.
 
-    def __init__(self, node, address, properties, logs):
-        self.node, self.address = node, address
-        self.properties, self.log = properties, logs / f"broker-{node}.log"
+    In a container the process is the client of docker's that waits for it.
+    """
+
+    def __init__(self, node, address, properties, place, options, logs):
+        self.node, self.address, self.name = node, address, f"broker-{node}"
+        self.properties, self.place, self.options = properties, place, options
+        self.log = logs / f"{self.name}.log"
         self.process = None
         self.frozen = False
         self.ended_by_us = False
 
-    def start(self, command):
+    def start(self):
         """Starts it; it answers some seconds later."""
         self._demand(self.state() == "down", "runs already")
         self.frozen = self.ended_by_us = False
+        command = program(self.place, "kafka.Kafka", str(self.properties), options=self.options,
+                          name=self.name)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, str(self.properties)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 # Ctrl-C in the terminal is for the command: the brokers outlive it.
-                start_new_session=True, preexec_fn=_die_with_parent,
+                start_new_session=True, preexec_fn=self.place.before_exec,
             )
 
     def state(self):
@@ -267,25 +223,25 @@ class Broker:
         """kill -9; it is gone when this returns."""
         self._demand(self.state() != "down", "is down already")
         self.ended_by_us = True
-        self.process.kill()
-        self.process.wait()
+        self._send(signal.SIGKILL)
+        self.process.wait(KILL_SECONDS)
 
     def terminate(self):
         """Asks for a clean end, which takes a while: it hands its partitions over first."""
         self._demand(self.state() == "running", "does not run")
         self.ended_by_us = True
-        self.process.terminate()
+        self._send(signal.SIGTERM)
 
     def freeze(self):
         """SIGSTOP: connections stay, answers stop."""
         self._demand(self.state() == "running", "does not run")
-        self.process.send_signal(signal.SIGSTOP)
+        self._send(signal.SIGSTOP)
         self.frozen = True
 
     def thaw(self):
         """SIGCONT after a freeze."""
         self._demand(self.state() == "frozen", "is not stopped")
-        self.process.send_signal(signal.SIGCONT)
+        self._send(signal.SIGCONT)
         self.frozen = False
 
     def crash(self):
@@ -293,53 +249,43 @@ class Broker:
         ended = self.process is not None and self.process.poll() is not None
         return self.process.returncode if ended and not self.ended_by_us else None
 
+    def measure(self):
+        """The pid and resident KiB of a broker that is not down."""
+        return self.place.measure(self.name, self.process)
+
+    def _send(self, number):
+        self.place.send(self.name, self.process, number)
+
     def _demand(self, holds, otherwise):
         if not holds:
             raise ClusterError(f"broker {self.node} {otherwise}")
 
 
-def _libc():
-    try:
-        return ctypes.CDLL(None)
-    except (OSError, TypeError):
-        return None
-
-
-LIBC = _libc() if sys.platform == "linux" else None
-PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent():
-    # No broker outlives even a kill -9 of with-kafka (on Linux; elsewhere it would).
-    if LIBC:
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 class Cluster:
     """The brokers of one run, in a folder of their own."""
 
-    def __init__(self, folder, count, *, secure=False, port_base=None, heap="512m", extra=None):
-        self.folder, self.logs, self.secure = folder, folder / "logs", secure
-        self.libs = find_jars()
+    def __init__(self, place, folder, count, *, secure=False, port_base=None, heap="512m",
+                 extra=None):
+        self.place, self.folder, self.logs, self.secure = place, folder, folder / "logs", secure
         self.ports = choose_ports(count, secure, port_base)
         self.user, self.password = "netsieve", secrets.token_urlsafe(18)
-        self.archive, self.new_archive = class_archive(self.libs), None
+        self.archive, self.new_archive = class_archive(place.identity), None
+        options = [f"-Xmx{heap}"]
         if self.archive.is_file():
-            sharing = (f"-XX:SharedArchiveFile={self.archive}", "-Xlog:cds=off")
+            options += [f"-XX:SharedArchiveFile={self.archive}", "-Xlog:cds=off"]
         else:
             self.new_archive = folder / "kafka.jsa"
-            sharing = (f"-XX:ArchiveClassesAtExit={self.new_archive}",)
-        self.command = java(self.libs, "kafka.Kafka", options=(f"-Xmx{heap}", *sharing))
+            options += [f"-XX:ArchiveClassesAtExit={self.new_archive}"]
         self.logs.mkdir(parents=True)
         if secure:
             make_certificates(folder / "keys")
         self.brokers = []
         for node in range(1, count + 1):
             path = folder / f"broker-{node}.properties"
-            values = settings(node, count, self.ports, folder, secure, extra or {})
+            values = settings(node, count, self.ports, folder, secure, extra or {}, place.bind)
             path.write_text("".join(f"{k}={v}\n" for k, v in values.items()), encoding="utf-8")
             address = f"{HOST}:{self.ports['PLAINTEXT', node]}"
-            self.brokers.append(Broker(node, address, path, self.logs))
+            self.brokers.append(Broker(node, address, path, place, options, self.logs))
 
     def bootstrap(self, listener="PLAINTEXT"):
         """Every broker's address on a listener, as `bootstrap.servers` takes it."""
@@ -347,21 +293,23 @@ class Cluster:
 
     def start(self):
         """Formats the brokers' folders and starts them."""
+        clients = [port for (listener, _), port in self.ports.items() if listener != "CONTROLLER"]
+        self.place.open(self.folder, clients)
         self._format()
         for broker in self.brokers:
-            broker.start(self.command)
+            broker.start()
 
     def _format(self):
         options = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m")
-        tool = java(self.libs, "kafka.tools.StorageTool", level="WARN", options=options)
+        tool = program(self.place, "kafka.tools.StorageTool", level="WARN", options=options)
         first = self.brokers[0]
         user = []
         if self.secure:
             for mechanism in SCRAM:
                 user += ["-S", f"{mechanism}=[name={self.user},password={self.password}]"]
         cluster_id = _uuid()
-        _run([*tool, "format", "-t", cluster_id, "-c", str(first.properties), *user],
-             "format the first broker's folder")
+        run([*tool, "format", "-t", cluster_id, "-c", str(first.properties), *user],
+            "format the first broker's folder")
         # The other folders differ in two lines; a JVM for each would cost more than a broker's
         # own start.
         source = self.folder / f"data-{first.node}"
@@ -396,9 +344,7 @@ class Cluster:
 
     def end(self):
         """Ends every broker at once: nothing of theirs is kept."""
-        for broker in self.brokers:
-            if broker.state() != "down":
-                broker.kill()
+        self.place.close([b.process for b in self.brokers if b.state() != "down"])
 
 
 def _uuid():
@@ -406,8 +352,3 @@ def _uuid():
     while (text := secrets.token_urlsafe(16)).startswith("-"):
         pass
     return text
-
-
-def say(line):
-    """A line about the cluster, apart from the command's own output."""
-    print(f"with-kafka: {line}", file=sys.stderr, flush=True)
