@@ -48,6 +48,7 @@ impl CliError {
     }
 
     /// The same after other failures, which are told first.
+    #[must_use]
     pub fn after(self, mut failures: Vec<String>) -> Self {
         failures.extend(self.lines);
         Self::new(self.exit_code, failures)

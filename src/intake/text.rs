@@ -12,6 +12,9 @@ pub struct Text<'a> {
     pub replaced: bool,
 }
 
+/// Reads a unit of UTF-16 in a byte order.
+type Unit = fn([u8; 2]) -> u16;
+
 /// How much of a file without a mark is looked at to tell UTF-16, in bytes.
 const SAMPLE_BYTES: usize = 4096;
 
@@ -32,11 +35,10 @@ pub fn decode(bytes: &[u8]) -> Text<'_> {
 /// The byte order of UTF-16 whose mark is gone, as it is from parts of a file and from what was
 /// appended to one. Nearly all that is read here is ASCII, of which UTF-16 has a zero in every
 /// second byte; no other text has zeros at all.
-fn unmarked_utf16(bytes: &[u8]) -> Option<fn([u8; 2]) -> u16> {
+fn unmarked_utf16(bytes: &[u8]) -> Option<Unit> {
     let (pairs, _) = bytes.get(..SAMPLE_BYTES).unwrap_or(bytes).as_chunks::<2>();
     let ascii = |pair: &&[u8; 2], high: usize| pair[high] == 0 && pair[1 - high] != 0;
-    let orders: [(usize, fn([u8; 2]) -> u16); 2] =
-        [(1, u16::from_le_bytes), (0, u16::from_be_bytes)];
+    let orders: [(usize, Unit); 2] = [(1, u16::from_le_bytes), (0, u16::from_be_bytes)];
     let found = orders.into_iter().find(|(high, _)| {
         let count = pairs.iter().filter(|pair| ascii(pair, *high)).count();
         count > pairs.len() / 2
@@ -50,7 +52,7 @@ fn utf8(bytes: &[u8]) -> Text<'_> {
     Text { text, replaced }
 }
 
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Text<'static> {
+fn utf16(bytes: &[u8], unit: Unit) -> Text<'static> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     let units = pairs.iter().map(|pair| unit(*pair));
     let mut replaced = !rest.is_empty();

@@ -205,6 +205,14 @@ const NO_SCHEMA: (&str, &str) = (
 const LOOK_UP: &str = "POST /subjects/t-value HTTP/1.1";
 const COMPARE: &str = "POST /compatibility/subjects/t-value/versions/latest HTTP/1.1";
 
+/// Answers, more settings, what is found, and what was asked.
+type Case<'a> = (
+    &'static [(&'static str, &'static str)],
+    &'a [&'a str],
+    Result<&'a str, &'a str>,
+    &'a [&'a str],
+);
+
 #[test]
 fn nothing_is_registered_to_see_whether_it_could_be() {
     let failed = "no id for the schema of subject t-value";
@@ -212,12 +220,6 @@ fn nothing_is_registered_to_see_whether_it_could_be() {
     let known: &[(&str, &str)] = &[("200 OK", r#"{"id":7,"version":1}"#)];
     let compatible: &[(&str, &str)] = &[NO_SCHEMA, ("200 OK", r#"{"is_compatible":true}"#)];
     let other: &[(&str, &str)] = &[NO_SCHEMA, ("200 OK", r#"{"is_compatible":false}"#)];
-    type Case<'a> = (
-        &'static [(&'static str, &'static str)],
-        &'a [&'a str],
-        Result<&'a str, &'a str>,
-        &'a [&'a str],
-    );
     let cases: [Case<'_>; 8] = [
         (
             known,
