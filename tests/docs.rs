@@ -11,6 +11,7 @@ use netsieve::config::keys::{Form, KEYS};
 use netsieve::config::{Sources, load};
 use netsieve::observe::metrics;
 use netsieve::pipeline::code::{Rejection, Warning};
+use netsieve::pipeline::settings::Format;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -260,4 +261,84 @@ fn every_relative_link_leads_somewhere() {
     }
     assert!(followed > 10, "{followed} links were found");
     assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
+}
+
+/// The blocks of a page in that language.
+fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
+    let opening = format!("\n```{language}\n");
+    let after = page.split(opening.as_str()).skip(1);
+    after
+        .filter_map(|rest| rest.split("\n```").next())
+        .collect()
+}
+
+/// The fragments for shippers are whole files of their form, and what they name of an event and of
+/// the templates is there.
+#[test]
+fn fragments_for_shippers_name_what_is_there() {
+    let page = std::fs::read_to_string(root().join("docs/formats.md")).unwrap();
+    let fields = pages::ecs_fields();
+    let is_field = |name: &str| assert!(fields.iter().any(|field| field == name), "{name}");
+    let template = root().join("deploy/elasticsearch/index-template.json");
+    let template = std::fs::read_to_string(template).unwrap();
+    let template: serde_json::Value = serde_json::from_str(&template).unwrap();
+    let dataset = &template["template"]["mappings"]["properties"]["data_stream"]["properties"];
+    let dataset = dataset["dataset"]["value"].as_str().unwrap();
+
+    let vector: Vec<toml::Table> = blocks(&page, "toml")
+        .into_iter()
+        .map(|text| toml::from_str(text).expect(text))
+        .collect();
+    let sink = &vector[0]["sinks"]["elasticsearch"];
+    is_field(sink["id_key"].as_str().unwrap());
+    assert_eq!(sink["data_stream"]["dataset"].as_str(), Some(dataset));
+    let decoding = &vector[2]["sources"]["netsieve"]["decoding"]["protobuf"];
+    assert_eq!(
+        decoding["message_type"].as_str(),
+        Some(Format::Protobuf.schema())
+    );
+    assert_eq!(vector.len(), 3);
+
+    let connect: Vec<serde_json::Value> = blocks(&page, "json")
+        .into_iter()
+        .map(|text| serde_json::from_str(text).expect(text))
+        .collect();
+    let sink = &connect[0]["config"];
+    is_field(sink["data.stream.timestamp.field"].as_str().unwrap());
+    assert_eq!(sink["data.stream.dataset"], dataset);
+    assert_eq!(connect.len(), 2);
+    for fragment in &connect {
+        let config = fragment["config"].as_object().unwrap();
+        assert!(
+            config.values().all(serde_json::Value::is_string),
+            "{fragment}"
+        );
+        assert_eq!(
+            config["consumer.override.isolation.level"],
+            "read_committed"
+        );
+    }
+
+    // Nothing here reads Logstash's form: its braces, and what it names.
+    let logstash: Vec<_> = blocks(&page, "")
+        .into_iter()
+        .filter(|text| text.starts_with("input {"))
+        .collect();
+    assert_eq!(logstash.len(), 3);
+    for text in &logstash {
+        assert_eq!(
+            text.matches('{').count(),
+            text.matches('}').count(),
+            "{text}"
+        );
+        assert!(
+            text.contains("isolation_level => \"read_committed\""),
+            "{text}"
+        );
+    }
+    let id = logstash[0].split("document_id => \"%{[").nth(1).unwrap();
+    is_field(&id.split("]}").next().unwrap().replace("][", "."));
+    assert!(logstash[0].contains(&format!("index => \"logs-{dataset}-default\"")));
+    let class = format!("class_name => \"{}\"", Format::Protobuf.schema());
+    assert!(logstash[2].contains(&class));
 }

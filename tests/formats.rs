@@ -267,7 +267,7 @@ fn odd_rows_are_valid_too() {
         unix.ocsf["src_endpoint"],
         json!({ "name": "/run/a \"b\".sock" })
     );
-    assert!(unix.ecs["network"].is_null() && unix.ecs["related"].is_null());
+    assert!(unix.ecs["network"].is_null() && unix.ecs["related"]["ip"].is_null());
 
     let mac = event(&json!({ "protocol": "ethernet", "local_address": "000d.3a13.e369" }));
     assert_eq!(mac.ecs["source"]["mac"], "00-0D-3A-13-E3-69");
@@ -293,6 +293,82 @@ fn odd_rows_are_valid_too() {
     let triples = formats::judge(&input(before_1970, &[]), &settings(Format::Json));
     assert_eq!(triples[0].ocsf["time"], -1_500);
     assert!(triples[0].ecs["host"].is_null());
+}
+
+#[test]
+fn protocols_have_the_names_that_sensors_give_them() {
+    let of = |protocol: &str, local: &str, remote: &str, state: &str| {
+        let row = json!({ "protocol": protocol, "local_address": local, "remote_address": remote,
+            "state": state });
+        let ecs = event(&row).ecs;
+        let label = |name: &str| ecs["labels"][name].as_str().unwrap_or("-").to_owned();
+        let protocol = ecs["network"]["protocol"].as_str().unwrap_or("-");
+        format!(
+            "{protocol} {} {} {}",
+            label("network_protocol_basis"),
+            label("local_service"),
+            label("remote_service")
+        )
+    };
+    let here = "10.0.0.5:50000";
+    for (protocol, local, remote, state, expected) in [
+        ("udp", here, "8.8.8.8:53", "", "dns port - domain"),
+        ("tcp", here, "10.0.0.9:445", "", "smb port - microsoft-ds"),
+        ("tcp", here, "8.8.8.8:443", "", "tls port - https"),
+        ("udp", here, "8.8.8.8:443", "", "quic port - https"),
+        ("tcp", "10.0.0.5:22", "", "LISTEN", "ssh port ssh -"),
+        (
+            "tcp",
+            "10.0.0.5:3389",
+            "8.8.8.8:50000",
+            "SYN_RECV",
+            "rdp port ms-wbt-server -",
+        ),
+        (
+            "tcp",
+            "10.0.0.5:445",
+            "8.8.8.8:139",
+            "",
+            "- - microsoft-ds netbios-ssn",
+        ),
+        ("tcp", here, "8.8.8.8:50001", "SYN_SENT", "- - - -"),
+        (
+            "HTTP,tcp,ipv4",
+            "x,8443,10.0.0.5",
+            "",
+            "LISTEN",
+            "http stack pcsync-https -",
+        ),
+    ] {
+        assert_eq!(
+            of(protocol, local, remote, state),
+            expected,
+            "{local} {remote}"
+        );
+    }
+}
+
+#[test]
+fn hosts_and_addresses_to_search_by() {
+    let related = |changes: Value| event(&changed(connection(), changes)).ecs["related"].clone();
+    let addresses = json!(["10.0.0.5", "8.8.8.8"]);
+    assert_eq!(
+        related(json!({})),
+        json!({ "ip": addresses, "hosts": ["DC"] })
+    );
+    let named = json!({ "local_address": "DC:50000", "remote_address": "dc01.corp.example:389" });
+    assert_eq!(
+        related(named),
+        json!({ "hosts": ["DC", "dc01.corp.example"] })
+    );
+    let listener =
+        json!({ "local_address": "0.0.0.0:80", "remote_address": "", "state": "LISTEN" });
+    assert_eq!(related(listener), json!({ "hosts": ["DC"] }));
+    let translated = json!({ "remote_address": "[64:ff9b::808:808]:443", "protocol": "tcp" });
+    assert_eq!(
+        related(translated)["ip"],
+        json!(["10.0.0.5", "64:ff9b::808:808", "8.8.8.8"])
+    );
 }
 
 #[test]

@@ -206,6 +206,61 @@ fn check_looks_at_topics_and_joins_nothing() {
     }
 }
 
+/// What `check --connect` says with a registry that gives that answer to the first request.
+fn checked_with_a_registry(answer: &'static str, outputs: &[(&str, i32)]) -> (i32, String, String) {
+    let cluster = EmbeddedCluster::start(outputs).unwrap();
+    let registry = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", registry.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = registry.accept().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut request = BufReader::new(stream.try_clone().unwrap());
+        let (mut line, mut length) = (String::new(), 0);
+        while request.read_line(&mut line).unwrap() > 2 {
+            if let Some(given) = line.to_lowercase().strip_prefix("content-length: ") {
+                length = given.trim().parse().unwrap();
+            }
+            line.clear();
+        }
+        request.read_exact(&mut vec![0; length]).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    let mut command = netsieve(&cluster, "check");
+    command.args(["--connect", "--set", &format!("schema_registry.url={url}")]);
+    let framed = "outputs.connections.framing=confluent";
+    let checked = command.args(["--set", framed]).output().unwrap();
+    server.join().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap().replace(&url, "URL");
+    let code = checked.status.code().unwrap();
+    (code, text(checked.stdout), text(checked.stderr))
+}
+
+#[test]
+fn check_asks_the_schema_registry() {
+    let known = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"id\":7}";
+    let (code, stdout, stderr) = checked_with_a_registry(known, TOPICS);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let line =
+        "# schema registry: subject network_connection.connections-value has the schema, id 7";
+    assert!(stdout.lines().any(|found| found == line), "{stdout}");
+
+    // What is wrong there does not keep from view what is wrong at the brokers.
+    let refused = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+    let (code, stdout, stderr) = checked_with_a_registry(refused, &TOPICS[..3]);
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    let lines: Vec<_> = stderr.lines().collect();
+    assert_eq!(
+        lines[0],
+        "netsieve: no id for the schema of subject network_connection.connections-value (401 \
+         Unauthorized), URL: check schema_registry.username, its password and its rights"
+    );
+    assert_eq!(lines.len(), 2, "{stderr}");
+    assert!(
+        lines[1].contains("network_connection.dead_letters"),
+        "{stderr}"
+    );
+}
+
 #[test]
 fn check_names_every_topic_that_is_not_there() {
     let cluster = EmbeddedCluster::start(&TOPICS[..2]).unwrap();

@@ -1,4 +1,5 @@
-//! `netsieve check`: the resolved configuration, and what the cluster says to it.
+//! `netsieve check`: the resolved configuration, and what the cluster and the schema registry say
+//! to it.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use crate::config::{Config, Shown, load};
 use crate::kafka::client;
 use crate::kafka::topics::{self, Finding, Inspection};
 use crate::reference::Loaded;
+use crate::registry;
 
 use super::run::instance;
 use super::{CliError, Global, print, tables};
@@ -20,13 +22,16 @@ Examples:
 
 What is printed is a configuration file that says the same; secrets are
 hidden. --connect joins no group, writes nothing and fences nobody: the one
-transactional id that it uses is its own, GROUP-INSTANCE-0-check. Exit codes:
-78 when the configuration is wrong, 1 when something is wrong at the brokers.")]
+transactional id that it uses is its own, GROUP-INSTANCE-0-check. A schema
+registry is asked what it would say to run; nothing is registered. Exit codes:
+78 when the configuration is wrong, 1 when something is wrong at the brokers
+or the registry.")]
 pub struct Args {
-    /// Ask the brokers for topics, rights, partitions, limits and offsets
+    /// Ask the brokers for topics, rights, partitions, limits and offsets, and the schema registry
+    /// for schemas
     #[arg(long)]
     connect: bool,
-    /// Longest time for --connect, in seconds
+    /// Longest time for the brokers, and for the registry, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
     /// Brokers, HOST:PORT with commas between (kafka.bootstrap)
@@ -44,9 +49,43 @@ pub fn run(args: Args, global: &Global) -> Result<(), CliError> {
     print(&tell_tables(&tables::load(&loaded.config)?, &loaded.config))?;
     if args.connect {
         settings.connect_timeout = Duration::from_secs(args.timeout);
-        tell(&topics::examine(&settings)?, &loaded.config)?;
+        let (text, failures) = ask_registry(&loaded.config, settings.connect_timeout);
+        print(&text)?;
+        let inspection = topics::examine(&settings).map_err(CliError::from);
+        let told = inspection.and_then(|inspection| tell(&inspection, &loaded.config));
+        return match told {
+            Err(error) => Err(error.after(failures)),
+            Ok(()) if failures.is_empty() => Ok(()),
+            Ok(()) => Err(CliError::failures(failures)),
+        };
     }
     Ok(())
+}
+
+/// What is well at the schema registry, as comments of TOML, and what is not.
+fn ask_registry(config: &Config, within: Duration) -> (String, Vec<String>) {
+    let (mut text, mut failures) = (String::new(), Vec::new());
+    let Some(settings) = &config.schema_registry else {
+        return (text, failures);
+    };
+    let framed: Vec<_> = config.outputs.iter().map(|of| of.framed.clone()).collect();
+    for finding in registry::examine(&framed, settings, within) {
+        match finding {
+            Ok(line) => {
+                let _ = write!(text, "\n# schema registry: {line}");
+            }
+            Err(error) => failures.push(error.to_string()),
+        }
+    }
+    if framed.iter().all(Option::is_none) {
+        text.push_str(
+            "\n# schema registry: no output has framing = \"confluent\", it is not asked",
+        );
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    (text, failures)
 }
 
 /// What each table is, as comments of TOML.

@@ -47,6 +47,13 @@ impl CliError {
         Self::new(Self::CONFIGURATION, lines)
     }
 
+    /// The same after other failures, which are told first.
+    #[must_use]
+    pub fn after(self, mut failures: Vec<String>) -> Self {
+        failures.extend(self.lines);
+        Self::new(self.exit_code, failures)
+    }
+
     fn new(exit_code: u8, mut lines: Vec<String>) -> Self {
         for line in &mut lines {
             *line = line.replace(['\n', '\r'], " ");

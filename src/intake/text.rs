@@ -12,15 +12,38 @@ pub struct Text<'a> {
     pub replaced: bool,
 }
 
-/// Reads text: UTF-16 of either byte order after its mark, as PowerShell's `>` writes it, and
-/// UTF-8 with or without one.
+/// Reads a unit of UTF-16 in a byte order.
+type Unit = fn([u8; 2]) -> u16;
+
+/// How much of a file without a mark is looked at to tell UTF-16, in bytes.
+const SAMPLE_BYTES: usize = 4096;
+
+/// Reads text: UTF-16 of either byte order, after its mark as PowerShell's `>` writes it or
+/// without one, and UTF-8 with or without one.
 pub fn decode(bytes: &[u8]) -> Text<'_> {
     match bytes {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),
-        bytes => utf8(bytes),
+        bytes => match unmarked_utf16(bytes) {
+            Some(unit) => utf16(bytes, unit),
+            None => utf8(bytes),
+        },
     }
+}
+
+/// The byte order of UTF-16 whose mark is gone, as it is from parts of a file and from what was
+/// appended to one. Nearly all that is read here is ASCII, of which UTF-16 has a zero in every
+/// second byte; no other text has zeros at all.
+fn unmarked_utf16(bytes: &[u8]) -> Option<Unit> {
+    let (pairs, _) = bytes.get(..SAMPLE_BYTES).unwrap_or(bytes).as_chunks::<2>();
+    let ascii = |pair: &&[u8; 2], high: usize| pair[high] == 0 && pair[1 - high] != 0;
+    let orders: [(usize, Unit); 2] = [(1, u16::from_le_bytes), (0, u16::from_be_bytes)];
+    let found = orders.into_iter().find(|(high, _)| {
+        let count = pairs.iter().filter(|pair| ascii(pair, *high)).count();
+        count > pairs.len() / 2
+    });
+    found.map(|(_, unit)| unit)
 }
 
 fn utf8(bytes: &[u8]) -> Text<'_> {
@@ -29,7 +52,7 @@ fn utf8(bytes: &[u8]) -> Text<'_> {
     Text { text, replaced }
 }
 
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Text<'static> {
+fn utf16(bytes: &[u8], unit: Unit) -> Text<'static> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     let units = pairs.iter().map(|pair| unit(*pair));
     let mut replaced = !rest.is_empty();
@@ -66,7 +89,15 @@ mod tests {
             .chain(units().flat_map(u16::to_be_bytes))
             .collect();
         let marked = [b"\xef\xbb\xbf", plain.as_bytes()].concat();
-        for bytes in [plain.as_bytes(), &marked, &little, &big] {
+        let (little_bare, big_bare) = (&little[2..], &big[2..]);
+        for bytes in [
+            plain.as_bytes(),
+            &marked,
+            &little,
+            &big,
+            little_bare,
+            big_bare,
+        ] {
             let text = decode(bytes);
             assert_eq!((&*text.text, text.replaced), (plain, false));
         }
@@ -81,6 +112,24 @@ mod tests {
             assert!(decode(bytes).replaced, "{bytes:?}");
         }
         assert_eq!(decode(b"").text, "");
+    }
+
+    #[test]
+    fn zeros_alone_are_not_utf16() {
+        for bytes in [
+            &b"a\0bc"[..],
+            b"\0\0\0\0",
+            b"ab\0cd\0",
+            b"a",
+            b"TCP 10.0.0.1:80\0\0",
+        ] {
+            let text = decode(bytes);
+            assert_eq!(text.text.as_bytes(), bytes);
+            assert!(!text.replaced);
+        }
+        // A part of a file may begin or end within a character.
+        let cut = decode(b"T\0C\0P\0 ");
+        assert_eq!((&*cut.text, cut.replaced), ("TCP", true));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The schema registry: at the start, the schema of each framed output gets its id there, and
 //! the core what goes before each value. While the stream runs, the registry is not asked.
+//! Beforehand, [`examine`] tells what would come of it.
 
 mod client;
 mod schema;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::config::Property;
 use crate::pipeline::settings::Format;
 
-use client::Client;
+use client::{Client, Standing};
 
 /// Pause after the first failed request; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -95,6 +96,43 @@ pub fn prefixes(
         prefixes.push(prefix(framed.format, id));
     }
     Ok(Some(prefixes))
+}
+
+/// What a start would find at the registry, each schema in one line, within that time; nothing is
+/// registered. One that does not answer is not asked again.
+pub fn examine(
+    outputs: &[Option<Framed>],
+    settings: &RegistrySettings,
+    within: Duration,
+) -> Vec<Result<String, RegistryError>> {
+    let client = Client::new(settings);
+    let end = Instant::now() + within;
+    let mut asked = Vec::new();
+    let mut findings = Vec::new();
+    for framed in outputs.iter().flatten() {
+        if asked.contains(&framed) {
+            continue;
+        }
+        asked.push(framed);
+        let subject = &framed.subject;
+        // Two requests may be needed. Of no time at all there would be no end.
+        let left = end.saturating_duration_since(Instant::now()) / 2;
+        let longest = settings.timeout.min(left).max(GLANCE);
+        let standing = client.standing(subject, &Schema::of(framed.format), longest);
+        let found = standing.map(|standing| match standing {
+            Standing::Known(id) => format!("subject {subject} has the schema, id {id}"),
+            Standing::NewSubject => format!("subject {subject} is new: run registers it"),
+            Standing::NewVersion => {
+                format!("subject {subject} takes the schema as a new version: run registers it")
+            }
+        });
+        let is_gone = matches!(found, Err(RegistryError::Unreachable { .. }));
+        findings.push(found);
+        if is_gone {
+            break;
+        }
+    }
+    findings
 }
 
 fn persistent_id(

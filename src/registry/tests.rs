@@ -178,3 +178,144 @@ fn what_would_be_said_again_ends_it() {
         server.join().unwrap();
     }
 }
+
+/// What a start would find, a line each, and the requests' first lines.
+fn examined(
+    answers: &'static [(&'static str, &'static str)],
+    outputs: &[Option<Framed>],
+    more: &[&str],
+) -> (Vec<Result<String, String>>, Vec<String>) {
+    let (url, server) = registry(answers);
+    let findings = examine(outputs, &settings(&url, more), Duration::from_secs(10));
+    let line = |error: RegistryError| error.to_string().replace(&url, "URL");
+    let findings = findings.into_iter().map(|of| of.map_err(line)).collect();
+    let requests = server.join().unwrap();
+    let first = |request: &String| request.lines().next().unwrap().to_owned();
+    (findings, requests.iter().map(first).collect())
+}
+
+const NO_SUBJECT: (&str, &str) = (
+    "404 Not Found",
+    r#"{"error_code":40401,"message":"no such subject"}"#,
+);
+const NO_SCHEMA: (&str, &str) = (
+    "404 Not Found",
+    r#"{"error_code":40403,"message":"no such schema"}"#,
+);
+const LOOK_UP: &str = "POST /subjects/t-value HTTP/1.1";
+const COMPARE: &str = "POST /compatibility/subjects/t-value/versions/latest HTTP/1.1";
+
+/// Answers, more settings, what is found, and what was asked.
+type Case<'a> = (
+    &'static [(&'static str, &'static str)],
+    &'a [&'a str],
+    Result<&'a str, &'a str>,
+    &'a [&'a str],
+);
+
+#[test]
+fn nothing_is_registered_to_see_whether_it_could_be() {
+    let failed = "no id for the schema of subject t-value";
+    let (not_found, look_up) = (["schema_registry.register=false"], [LOOK_UP]);
+    let known: &[(&str, &str)] = &[("200 OK", r#"{"id":7,"version":1}"#)];
+    let compatible: &[(&str, &str)] = &[NO_SCHEMA, ("200 OK", r#"{"is_compatible":true}"#)];
+    let other: &[(&str, &str)] = &[NO_SCHEMA, ("200 OK", r#"{"is_compatible":false}"#)];
+    let cases: [Case<'_>; 8] = [
+        (
+            known,
+            &[],
+            Ok("subject t-value has the schema, id 7"),
+            &look_up,
+        ),
+        (
+            known,
+            &not_found,
+            Ok("subject t-value has the schema, id 7"),
+            &look_up,
+        ),
+        (
+            &[NO_SUBJECT],
+            &[],
+            Ok("subject t-value is new: run registers it"),
+            &look_up,
+        ),
+        (
+            &[NO_SUBJECT],
+            &not_found,
+            Err(
+                " (404 Not Found: no such subject), URL: register the schema, or set schema_registry.register",
+            ),
+            &look_up,
+        ),
+        (
+            compatible,
+            &[],
+            Ok("subject t-value takes the schema as a new version: run registers it"),
+            &[LOOK_UP, COMPARE],
+        ),
+        (
+            other,
+            &[],
+            Err(
+                " (it is not compatible with the subject's latest one), URL: see what the subject holds, or name another by outputs[].subject",
+            ),
+            &[LOOK_UP, COMPARE],
+        ),
+        (
+            &[("401 Unauthorized", "")],
+            &[],
+            Err(
+                " (401 Unauthorized), URL: check schema_registry.username, its password and its rights",
+            ),
+            &look_up,
+        ),
+        // Some other server, which has no such page.
+        (
+            &[("404 Not Found", "<html>")],
+            &[],
+            Err(" (404 Not Found), URL: check schema_registry.url and what the registry takes"),
+            &look_up,
+        ),
+    ];
+    for (answers, more, expected, paths) in cases {
+        let (findings, requests) = examined(answers, &[Some(framed(Format::Json))], more);
+        let expected = expected.map(str::to_owned);
+        let expected = expected.map_err(|of| format!("{failed}{of}"));
+        assert_eq!(findings, [expected], "{answers:?} {more:?}");
+        assert_eq!(requests, paths, "{answers:?} {more:?}");
+    }
+}
+
+#[test]
+fn each_schema_is_looked_for_once_until_the_registry_is_gone() {
+    let other = Framed {
+        subject: "u-value".to_owned(),
+        format: Format::Json,
+    };
+    let outputs = [
+        Some(framed(Format::Json)),
+        None,
+        Some(framed(Format::Json)),
+        Some(other.clone()),
+        Some(Framed {
+            subject: "v-value".to_owned(),
+            ..other
+        }),
+    ];
+    let answers = &[("403 Forbidden", ""), ("503 Service Unavailable", "")];
+    let (findings, requests) = examined(answers, &outputs, &[]);
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    assert_eq!(requests, [LOOK_UP, "POST /subjects/u-value HTTP/1.1"]);
+}
+
+#[test]
+fn a_registry_that_never_answers_is_not_waited_for() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let settings = settings(&url, &["schema_registry.timeout=60s"]);
+    let outputs = [Some(framed(Format::Json))];
+    let findings = examine(&outputs, &settings, Duration::from_millis(100));
+    let unreachable = |of: &Result<_, _>| matches!(of, Err(RegistryError::Unreachable { .. }));
+    assert!(findings.iter().all(unreachable), "{findings:?}");
+    assert_eq!(findings.len(), 1);
+}

@@ -104,6 +104,14 @@ fn encodings(text: &str) -> Vec<(&'static str, Vec<u8>)> {
             "UTF-16 BE",
             big.chain(units().flat_map(u16::to_be_bytes)).collect(),
         ),
+        (
+            "UTF-16 LE without a mark",
+            units().flat_map(u16::to_le_bytes).collect(),
+        ),
+        (
+            "UTF-16 BE without a mark",
+            units().flat_map(u16::to_be_bytes).collect(),
+        ),
     ]
 }
 

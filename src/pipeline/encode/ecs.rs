@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use super::application::{self, Basis};
 use super::json::push_place;
 use super::members::{
     close, push_decimal_text, push_escaped, push_float, push_key, push_list, push_lower_case,
@@ -74,27 +75,28 @@ pub(super) fn prepare(facts: &MessageFacts<'_>, prepared: &mut Prepared) {
 pub(super) fn push_event(
     out: &mut Vec<u8>,
     event: &Event<'_>,
-    _: &MessageFacts<'_>,
+    message: &MessageFacts<'_>,
     prepared: &Prepared,
 ) {
+    let protocol = application::protocol(event);
     out.push(b'{');
     out.extend_from_slice(&prepared.metadata);
     push_categories(out, event);
     push_ends(out, event);
-    push_network(out, event);
+    push_network(out, event, protocol.map(|(name, _)| name));
     push_object_if_any(out, "process", |out| {
         push_process(out, event);
     });
     push_object_if_any(out, "service", |out| {
         push_member(out, "name", event.record.service());
     });
-    push_related(out, event);
+    push_related(out, event, message.metadata.source);
     if !event.warnings.is_empty() {
         push_list(out, "tags", event.warnings.iter().map(Warning::name));
     }
     push_object(out, "labels", |out| {
         out.extend_from_slice(&prepared.ingest);
-        push_labels(out, event);
+        push_labels(out, event, protocol.map(|(_, basis)| basis));
     });
     close(out);
 }
@@ -212,7 +214,7 @@ fn push_geo(out: &mut Vec<u8>, geo: &Geo<'_>) {
     }
 }
 
-fn push_network(out: &mut Vec<u8>, event: &Event<'_>) {
+fn push_network(out: &mut Vec<u8>, event: &Event<'_>, protocol: Option<&str>) {
     let (record, facts) = (event.record, event.facts);
     push_object_if_any(out, "network", |out| {
         push_member(out, "type", record.network.map(Network::name));
@@ -224,7 +226,7 @@ fn push_network(out: &mut Vec<u8>, event: &Event<'_>) {
                 push_decimal_text(out, "iana_number", number.into());
             }
         }
-        if let Some(protocol) = protocol(event) {
+        if let Some(protocol) = protocol {
             push_key(out, "protocol");
             push_lower_case(out, protocol);
             out.push(b',');
@@ -244,23 +246,6 @@ fn push_network(out: &mut Vec<u8>, event: &Event<'_>) {
         let network = facts.local.network;
         push_member(out, "name", network.map(|network| network.name));
     });
-}
-
-/// The application's protocol: what the stack says, or else the service of the end that serves.
-fn protocol<'a>(event: &Event<'a>) -> Option<&'a str> {
-    let (record, facts) = (event.record, event.facts);
-    let transport = record.transport?;
-    let top = record.protocols.first().copied();
-    let by_port = || match (facts.kind, facts.direction?.initiator) {
-        (_, Initiator::Local) => facts.remote.service,
-        (_, Initiator::Remote) => facts.local.service,
-        (_, Initiator::Unknown) => None,
-    };
-    let by_stack = top.filter(|top| *top != transport.name);
-    by_stack.or_else(|| match facts.kind {
-        Kind::Listener => facts.local.service,
-        Kind::Connection | Kind::Idle => by_port(),
-    })
 }
 
 /// The process; what was sent of it stands where it is what that field says.
@@ -291,48 +276,66 @@ fn holds_name(process: &Process<'_>) -> bool {
         || spelling.path == Some(name)
 }
 
-/// Every address of the event, once; the unspecified ones are nobody's.
-fn push_related(out: &mut Vec<u8>, event: &Event<'_>) {
+/// Every address of the event, but the unspecified ones, which are nobody's, and every name of a
+/// host.
+fn push_related(out: &mut Vec<u8>, event: &Event<'_>, host: Option<&str>) {
     let (record, facts) = (event.record, event.facts);
-    let local = record.local.ip;
-    let remote = record.remote.and_then(|remote| remote.ip);
+    let remote = record.remote.as_ref();
     let embedded = |facts: &EndFacts<'_>| facts.embedded_ipv4.map(IpAddr::from);
-    let all = [
-        local,
-        remote,
+    let addresses = [
+        record.local.ip,
+        remote.and_then(|remote| remote.ip),
         embedded(&facts.local),
         embedded(&facts.remote),
     ];
-    let is_first = |(at, ip): &(usize, Option<IpAddr>)| !all.iter().take(*at).any(|of| of == ip);
-    let each = all.into_iter().enumerate().filter(is_first);
-    let each = each.filter_map(|(_, ip)| ip.filter(|ip| !ip.is_unspecified()));
+    let addresses = addresses.map(|ip| ip.filter(|ip| !ip.is_unspecified()));
+    let names = [
+        host,
+        domain(&record.local, record),
+        remote.and_then(|remote| domain(remote, record)),
+    ];
     push_object_if_any(out, "related", |out| {
-        let start = out.len();
-        push_key(out, "ip");
-        out.push(b'[');
-        let empty = out.len();
-        for ip in each {
+        push_each_once(out, "ip", &addresses, |out, ip| {
             out.push(b'"');
             push_ip(out, ip);
-            out.extend_from_slice(br#"","#);
-        }
-        if out.len() == empty {
-            out.truncate(start);
-            return;
-        }
-        out.pop_if(|last| *last == b',');
-        out.extend_from_slice(b"],");
+            out.push(b'"');
+        });
+        push_each_once(out, "hosts", &names, push_string);
     });
 }
 
+/// A list of what there is, each item once; none where there is nothing.
+fn push_each_once<T: Copy + PartialEq>(
+    out: &mut Vec<u8>,
+    key: &str,
+    items: &[Option<T>],
+    write: impl Fn(&mut Vec<u8>, T),
+) {
+    if items.iter().all(Option::is_none) {
+        return;
+    }
+    push_key(out, key);
+    out.push(b'[');
+    for (at, item) in items.iter().enumerate() {
+        let is_first = !items.iter().take(at).any(|before| before == item);
+        if let Some(item) = item.filter(|_| is_first) {
+            write(out, item);
+            out.push(b',');
+        }
+    }
+    out.pop_if(|last| *last == b',');
+    out.extend_from_slice(b"],");
+}
+
 /// What ECS has no field for.
-fn push_labels(out: &mut Vec<u8>, event: &Event<'_>) {
+fn push_labels(out: &mut Vec<u8>, event: &Event<'_>, protocol: Option<Basis>) {
     let (record, facts) = (event.record, event.facts);
     push_plain(out, "connection_key", |out| {
         push_uuid(out, event.identity.connection_key);
     });
     push_decimal_text(out, "ingest_record_index", record.index.into());
     push_stack(out, record);
+    push_member(out, "network_protocol_basis", protocol.map(Basis::name));
     push_member(out, "state", record.state.map(State::name));
     push_end_labels(out, Side::Local, &record.local, &facts.local, record);
     if let Some(remote) = &record.remote {

@@ -3,6 +3,7 @@
 //! What all events of a message share (its metadata, its coordinates) is encoded once per
 //! message and copied into each event.
 
+mod application;
 mod ecs;
 mod json;
 mod members;
@@ -10,6 +11,7 @@ mod ocsf;
 mod protobuf;
 mod text;
 
+pub use application::{OVER_TLS, PROTOCOLS};
 pub use text::{push_ip, push_mac, push_time, push_uuid};
 
 use super::code::Warnings;

@@ -126,7 +126,11 @@ pub(crate) const ECS_BESIDES: &[(&str, &str)] = &[
     ),
     (
         "network.protocol",
-        "what the stack has above the transport, else the IANA service of the end that serves, in lower case",
+        "what the stack has above the transport, else the protocol that the port of the end that serves is registered for, in lower case and by the names below",
+    ),
+    (
+        "labels.network_protocol_basis",
+        "how `network.protocol` is known: `stack` or `port`",
     ),
     ("network.name", "`local.network.name`"),
     ("client", "`source` again, where the initiator is known"),
@@ -137,6 +141,10 @@ pub(crate) const ECS_BESIDES: &[(&str, &str)] = &[
     (
         "related.ip",
         "every address of the event once, embedded IPv4 addresses too; no unspecified ones",
+    ),
+    (
+        "related.hosts",
+        "`host.name` and the names of both ends, where they are those of hosts, once",
     ),
 ];
 

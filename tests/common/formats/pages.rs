@@ -1,7 +1,9 @@
 //! What docs/ and deploy/ say of the formats, made from the tables.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use netsieve::pipeline::encode::{OVER_TLS, PROTOCOLS};
 use serde_json::{Map, Value, json};
 
 use super::ecs::{FIELDS, Field};
@@ -52,6 +54,24 @@ pub(crate) fn tables() -> String {
                 names.collect::<Vec<_>>().join(", ")
             ));
         }
+    }
+    text.push_str(&protocols());
+    text
+}
+
+/// The names of protocols that are not IANA's.
+fn protocols() -> String {
+    let mut protocols: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let over_tls = OVER_TLS.iter().map(|service| (*service, "tls"));
+    for (service, protocol) in PROTOCOLS.iter().copied().chain(over_tls) {
+        let services = protocols.entry(protocol).or_default();
+        services.push(format!("`{service}`"));
+    }
+    let mut text = String::from("\n## Names of protocols in ECS\n\n");
+    text.push_str("| `network.protocol` | IANA's services |\n|---|---|\n");
+    for (protocol, services) in protocols {
+        let services = services.join(", ");
+        writeln!(text, "| `{protocol}` | {services} |").expect("a string grows");
     }
     text
 }

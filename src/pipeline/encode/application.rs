@@ -1,0 +1,158 @@
+//! The application's protocol of an event, by the name that sensors give it.
+//!
+//! ECS wants the protocol of the application layer in `network.protocol`, "for example, http, dns,
+//! or ssh". IANA names the services of ports, which is often the same word, and sometimes another
+//! one. The tables here have those whose protocol Packetbeat and Zeek, as Elastic reads them, call
+//! otherwise, so that searches written for those find these events too. A service is here only
+//! where its registration is for that very protocol: what people are used to run on a port that is
+//! registered for something else is no reason.
+
+use super::Event;
+use crate::pipeline::enrich::direction::Initiator;
+use crate::pipeline::record::Kind;
+
+/// IANA's services whose protocol has another name; sorted by the service. Sources: the
+/// descriptions of IANA's Service Name and Transport Protocol Port Number Registry, and the values
+/// of `network.protocol` in Elastic's Packetbeat and Zeek modules.
+pub const PROTOCOLS: &[(&str, &str)] = &[
+    ("bootpc", "dhcp"),
+    ("bootps", "dhcp"),
+    ("dhcpv6-client", "dhcpv6"),
+    ("dhcpv6-server", "dhcpv6"),
+    ("dnp", "dnp3"),
+    ("domain", "dns"),
+    ("epmap", "dce_rpc"),
+    ("http-alt", "http"),
+    ("ircu", "irc"),
+    ("mbap", "modbus"),
+    ("microsoft-ds", "smb"),
+    ("ms-wbt-server", "rdp"),
+    ("msft-gc", "ldap"),
+    ("snmptrap", "snmp"),
+    ("submission", "smtp"),
+    ("wbem-http", "http"),
+    ("wsman", "http"),
+    ("xmpp-client", "xmpp"),
+    ("xmpp-server", "xmpp"),
+];
+
+/// IANA's services that are another protocol inside TLS, of which TLS is all that is to be seen on
+/// the wire; sorted. Over UDP they are not TLS.
+pub const OVER_TLS: &[&str] = &[
+    "amqps",
+    "docker-s",
+    "domain-s",
+    "ftps",
+    "ftps-data",
+    "https",
+    "imaps",
+    "ipps",
+    "ircs-u",
+    "ldaps",
+    "msft-gc-ssl",
+    "nntps",
+    "opcua-tls",
+    "pcsync-https",
+    "pop3s",
+    "radsec",
+    "secure-mqtt",
+    "sips",
+    "snmptls",
+    "stuns",
+    "syslog-tls",
+    "telnets",
+    "wbem-https",
+    "wsmans",
+];
+
+/// How the protocol is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// The sender's stack has it above the transport.
+    Stack,
+    /// It is what the port of the end that serves is registered for.
+    Port,
+}
+
+impl Basis {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Stack => "stack",
+            Self::Port => "port",
+        }
+    }
+}
+
+/// The protocol, and how it is known.
+pub(super) fn protocol<'a>(event: &Event<'a>) -> Option<(&'a str, Basis)> {
+    let record = event.record;
+    let transport = record.transport?;
+    let top = record.protocols.first().copied();
+    if let Some(top) = top.filter(|top| *top != transport.name) {
+        return Some((top, Basis::Stack));
+    }
+    let is_datagram = matches!(transport.number, Some(17 | 136));
+    let service = service(event)?;
+    Some((of_service(service, is_datagram), Basis::Port))
+}
+
+/// The service of the end that serves.
+fn service<'a>(event: &Event<'a>) -> Option<&'a str> {
+    let facts = event.facts;
+    match (facts.kind, facts.direction) {
+        (Kind::Listener, _) => facts.local.service,
+        (Kind::Connection | Kind::Idle, direction) => match direction?.initiator {
+            Initiator::Local => facts.remote.service,
+            Initiator::Remote => facts.local.service,
+            Initiator::Unknown => None,
+        },
+    }
+}
+
+fn of_service(service: &str, is_datagram: bool) -> &str {
+    if OVER_TLS.binary_search(&service).is_ok() {
+        return match (service, is_datagram) {
+            (_, false) => "tls",
+            // HTTP/3, RFC 9114, section 3.1.2.
+            ("https", true) => "quic",
+            (_, true) => service,
+        };
+    }
+    let found = PROTOCOLS.binary_search_by_key(&service, |(name, _)| *name);
+    let protocol = found.ok().and_then(|at| PROTOCOLS.get(at));
+    protocol.map_or(service, |(_, protocol)| *protocol)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::normalize::services;
+
+    #[test]
+    fn every_service_of_the_tables_is_one_of_ianas() {
+        assert!(PROTOCOLS.is_sorted_by(|one, next| one.0 < next.0));
+        assert!(OVER_TLS.is_sorted_by(|one, next| one < next));
+        let named = PROTOCOLS.iter().map(|(service, _)| *service);
+        for service in named.chain(OVER_TLS.iter().copied()) {
+            let is_registered = services::all().any(|(name, _)| name == service);
+            assert!(is_registered, "{service}");
+        }
+    }
+
+    #[test]
+    fn names_by_service_and_transport() {
+        for (service, stream, datagram) in [
+            ("domain", "dns", "dns"),
+            ("microsoft-ds", "smb", "smb"),
+            ("https", "tls", "quic"),
+            ("imaps", "tls", "imaps"),
+            ("ssh", "ssh", "ssh"),
+            ("bootpc", "dhcp", "dhcp"),
+            ("xmpp-server", "xmpp", "xmpp"),
+            ("wsmans", "tls", "wsmans"),
+        ] {
+            let found = [of_service(service, false), of_service(service, true)];
+            assert_eq!(found, [stream, datagram], "{service}");
+        }
+    }
+}
