@@ -200,6 +200,18 @@ pub enum KafkaError {
         /// The limit, in seconds.
         seconds: u64,
     },
+    /// The group was joined anew, with new clients, again and again.
+    #[error(
+        "the group was joined anew {failures} times in a row ({reason}), worker {worker}: check the brokers, then start again; nothing after the last committed offset is done"
+    )]
+    NoMember {
+        /// The worker's number, from 0.
+        worker: usize,
+        /// Failures without progress between them.
+        failures: u32,
+        /// What went wrong last.
+        reason: String,
+    },
     /// A worker thread could not be started or died.
     #[error(
         "a worker died ({reason}), worker {worker}: start again, and report it if it was a bug"

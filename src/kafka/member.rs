@@ -100,6 +100,14 @@ pub(super) struct Member {
     leave_by: Option<Instant>,
 }
 
+/// What is left of a membership whose clients have ended.
+pub(super) struct Former {
+    meters: Meters,
+    tracker: OffsetTracker,
+    timestamps: Timestamps,
+    transaction: Transaction,
+}
+
 /// What the brokers have acknowledged and is not told yet: exactly once, it is only worth
 /// telling once it is committed.
 #[derive(Default)]
@@ -246,11 +254,21 @@ impl Member {
         self.acknowledged.forget();
     }
 
+    /// Ends the clients. To be called when the group is left.
+    pub(super) fn dissolve(self) -> Former {
+        Former {
+            meters: self.meters,
+            tracker: self.tracker,
+            timestamps: self.timestamps,
+            transaction: self.transaction,
+        }
+    }
+
     /// Takes over the running counts of a former membership.
-    pub(super) fn carry_on(&mut self, former: &Self) {
-        self.meters.carry_on(&former.meters);
+    pub(super) fn carry_on(&mut self, former: Former) {
+        self.meters = former.meters;
         self.tracker.carry_on(&former.tracker);
-        self.timestamps = former.timestamps.clone();
+        self.timestamps = former.timestamps;
         self.transaction.carry_on(&former.transaction);
     }
 
