@@ -122,9 +122,12 @@ pub enum KafkaError {
         /// The pattern.
         pattern: String,
     },
-    /// Records were deleted before they were read.
+    /// The offset to go on from is not there: records were deleted before they were read, or the
+    /// topic was made anew or has lost its end.
     #[error(
-        "records were deleted before they were read, or the topic was made anew (offset {offset} is out of range, {low} to {high}), {topic} [{partition}]: set source.on_data_loss = \"continue\" to go on with what is left"
+        "{} (offset {offset} is out of range, {low} to {high}), {topic} [{partition}]: set source.on_data_loss = \"continue\" to {}",
+        loss(*offset, *high).0,
+        loss(*offset, *high).1
     )]
     DataLoss {
         /// Topic.
@@ -234,6 +237,21 @@ pub enum KafkaError {
     },
 }
 
+/// What has happened to a partition whose next offset is out of range, and how it would go on.
+fn loss(offset: i64, high: i64) -> (&'static str, &'static str) {
+    if offset > high {
+        (
+            "the topic was made anew or has lost its end",
+            "read it again from its first record",
+        )
+    } else {
+        (
+            "records were deleted before they were read",
+            "go on with what is left",
+        )
+    }
+}
+
 /// What to do about deliveries that keep failing.
 fn remedy(code: RDKafkaErrorCode) -> &'static str {
     match code {
@@ -281,6 +299,28 @@ impl KafkaError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_offset_beyond_the_end_is_not_called_deleted_records() {
+        let at = |offset| {
+            let error = KafkaError::DataLoss {
+                topic: "t".to_owned(),
+                partition: 3,
+                offset,
+                low: 10,
+                high: 20,
+            };
+            error.to_string()
+        };
+        assert_eq!(
+            at(9),
+            "records were deleted before they were read (offset 9 is out of range, 10 to 20), t [3]: set source.on_data_loss = \"continue\" to go on with what is left"
+        );
+        assert_eq!(
+            at(21),
+            "the topic was made anew or has lost its end (offset 21 is out of range, 10 to 20), t [3]: set source.on_data_loss = \"continue\" to read it again from its first record"
+        );
+    }
 
     #[test]
     fn a_producer_that_fails_without_a_topic_is_named_all_the_same() {
