@@ -125,8 +125,8 @@ pub enum KafkaError {
     /// The offset to go on from is not there: records were deleted before they were read, or the
     /// topic was made anew or has lost its end.
     #[error(
-        "{} (offset {offset} is out of range, {low} to {high}), {topic} [{partition}]: set source.on_data_loss = \"continue\" to {}",
-        loss(*offset, *high).0,
+        "{}: set source.on_data_loss = \"continue\" to {}",
+        out_of_range(topic, *partition, *offset, (*low, *high)),
         loss(*offset, *high).1
     )]
     DataLoss {
@@ -250,6 +250,17 @@ fn loss(offset: i64, high: i64) -> (&'static str, &'static str) {
             "go on with what is left",
         )
     }
+}
+
+/// A partition whose next offset is out of range, in words.
+pub(super) fn out_of_range(
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    (low, high): (i64, i64),
+) -> String {
+    let (what, _) = loss(offset, high);
+    format!("{what} (offset {offset} is out of range, {low} to {high}), {topic} [{partition}]")
 }
 
 /// What to do about deliveries that keep failing.

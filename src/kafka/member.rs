@@ -18,7 +18,7 @@ use super::client;
 use super::commit::Pace;
 use super::context::{Failure, GroupContext, LINE_WINDOW, Reports};
 use super::delivery::{Delivery, Limits, Record, Refused};
-use super::error::KafkaError;
+use super::error::{self, KafkaError};
 use super::lag::Lag;
 use super::meters::Meters;
 use super::offsets::{Done, OffsetTracker, PartitionOffset, Slot, Ticket};
@@ -465,7 +465,23 @@ impl Member {
         let loss = assignment::out_of_range(&self.consumer, &next);
         match (loss, self.setup.settings.on_data_loss) {
             (Some(loss), OnDataLoss::Stop) => Err(Trouble::Fatal(loss)),
-            // At the new assignment the offset is found out of range, told and counted.
+            // At the new assignment a committed offset that is out of range is told and counted;
+            // but that of a topic that was deleted the brokers have forgotten.
+            (
+                Some(KafkaError::DataLoss {
+                    topic,
+                    partition,
+                    offset,
+                    low,
+                    high,
+                }),
+                OnDataLoss::Continue,
+            ) => Err(Trouble::Rejoin(error::out_of_range(
+                &topic,
+                partition,
+                offset,
+                (low, high),
+            ))),
             (_, _) => Err(Trouble::Rejoin("an offset is out of range".to_owned())),
         }
     }
