@@ -272,6 +272,7 @@ fn remedy(code: RDKafkaErrorCode) -> &'static str {
         RDKafkaErrorCode::InvalidRecord => {
             "give the output a key if the topic is compacted, which takes no records without one"
         }
+        RDKafkaErrorCode::TopicAuthorizationFailed => "grant WRITE on it to this principal",
         _ => "check the brokers and the topic",
     }
 }

@@ -1,6 +1,7 @@
 //! A worker as a member of its group: what it owns, what it has in flight, what it may commit.
 
 mod group;
+mod refused;
 mod undo;
 
 use std::sync::Arc;
@@ -418,7 +419,6 @@ impl Member {
 
     /// Acts on an error of the consumer: most pass by themselves.
     pub(super) fn on_error(&mut self, error: &ClientError) -> Result<(), Trouble> {
-        let bootstrap = || self.setup.settings.bootstrap.clone();
         match error {
             ClientError::PartitionEOF(_) => return Ok(()),
             ClientError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => {
@@ -433,16 +433,12 @@ impl Member {
             Some(RDKafkaErrorCode::AutoOffsetReset) => return self.on_out_of_range(),
             Some(RDKafkaErrorCode::FencedInstanceId) => return Err(self.fenced().into()),
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
-                return Err(Trouble::Fatal(KafkaError::Unauthorized {
-                    bootstrap: bootstrap(),
-                    what: format!("READ on group {}", self.setup.settings.group),
-                }));
+                let what = format!("READ on group {}", self.setup.settings.group);
+                return Err(self.unauthorized(what).into());
             }
             Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                return Err(Trouble::Fatal(KafkaError::Unauthorized {
-                    bootstrap: bootstrap(),
-                    what: format!("READ on source {}", self.setup.settings.sources.join(", ")),
-                }));
+                let what = format!("READ on source {}", self.setup.settings.sources.join(", "));
+                return Err(self.unauthorized(what).into());
             }
             _ => {}
         }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
+use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::message::BorrowedMessage;
 
 use super::brake::Brake;
@@ -67,6 +68,20 @@ impl Setback {
             (Self::Delivery(known), Some(failure)) => Self::Delivery(known.or_worse(failure)),
             (Self::Abort(_), Some(failure)) => Self::Delivery(failure),
             (setback, None) => setback,
+        }
+    }
+
+    /// It in words; a right that is missing is named.
+    fn reason(&self, member: &Member) -> String {
+        match self {
+            Self::Delivery(failure) if failure.code == Code::TopicAuthorizationFailed => {
+                let what = format!("WRITE on topic {}", failure.topic);
+                member.unauthorized(what).to_string()
+            }
+            Self::Delivery(failure) => {
+                format!("delivery to {} failed: {}", failure.topic, failure.code)
+            }
+            Self::Abort(reason) => reason.clone(),
         }
     }
 }
@@ -273,15 +288,22 @@ impl Worker {
 
     /// After a failure: undoes what is not done for good, waits, and reads again from the first
     /// message that is not wholly acknowledged, exactly once from the first not committed.
-    fn go_back(&mut self, setback: Setback) -> Result<Flow, Trouble> {
+    fn go_back(&mut self, mut setback: Setback) -> Result<Flow, Trouble> {
         let mut learned = false;
+        if let Setback::Delivery(failure) = &setback
+            && failure.is_consequence()
+            && let Some(reason) = self.member.cause()
+        {
+            setback = Setback::Abort(reason);
+        }
         if let Setback::Delivery(failure) = &setback {
             let topic = failure.topic.clone();
             metrics::counter!(names::DELIVERY_FAILURES, "topic" => topic).increment(1);
             learned = self.member.learn_timestamps(failure);
         }
         self.member.pause()?;
-        let undone = self.member.undo(TAKE_BACK)?;
+        let undone = self.member.undo(TAKE_BACK);
+        let undone = undone.map_err(|trouble| trouble.after(&setback.reason(&self.member)))?;
         learned |= undone.learned;
         // An aborted transaction leaves the producer as good as new.
         let mut renew = !self.member.is_transactional();
@@ -364,12 +386,7 @@ impl Worker {
             }));
         }
         let pause = settings.pause(failures);
-        let reason = match setback {
-            Setback::Delivery(failure) => {
-                format!("delivery to {} failed: {}", failure.topic, failure.code)
-            }
-            Setback::Abort(reason) => reason,
-        };
+        let reason = setback.reason(&self.member);
         tracing::warn!(
             reason,
             failures,
