@@ -249,6 +249,8 @@ fn deliveries_that_keep_failing_end_the_run_and_nothing_undelivered_is_committed
         matches!(error, KafkaError::Delivery { failures: 3, .. }),
         "{error}"
     );
+    let right = "grant WRITE on it to this principal";
+    assert!(error.to_string().contains(right), "{error}");
     assert_eq!(support::committed(&bootstrap), before);
 
     cluster.mock().clear_request_errors(RDKafkaApiKey::Produce);
@@ -439,8 +441,10 @@ fn a_failed_delivery_does_not_hide_that_the_brake_holds() {
     };
     settings.delivery.backoff = Duration::from_secs(1);
     let processor = Processor::start(settings);
-    wait_until("a delivery failed", || {
-        processor.states() == [State::Retrying]
+    wait_until("a delivery failed, and the right is named", || {
+        let now = processor.status.workers()[0].snapshot();
+        let reason = now.reason.unwrap_or_default();
+        now.state == State::Retrying && reason.contains("(WRITE on topic in.dead_letters)")
     });
     wait_until("the brake is seen to hold", || {
         processor.states() == [State::Braked]

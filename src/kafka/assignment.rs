@@ -124,20 +124,27 @@ fn start(
             if policy.on_data_loss == OnDataLoss::Stop {
                 return Err(loss);
             }
-            let lost_records = u64::try_from(low - offset).unwrap_or(0);
-            tracing::error!(
-                topic,
-                partition,
-                offset,
-                low,
-                high,
-                lost_records,
-                "records were deleted before they were read; going on with the first one left"
-            );
-            counter.increment(lost_records);
+            let (lost_records, what) = lost(offset, (low, high));
+            tracing::error!(topic, partition, offset, low, high, lost_records, "{what}");
+            counter.increment(lost_records.unwrap_or(0));
             Ok(low)
         }
     }
+}
+
+/// What is lost of a partition that is read from its first record on, since its next offset is
+/// out of range: how many records, where that can be told, and what to say of it.
+///
+/// Of an offset beyond the end it cannot be told whether the topic was made anew, of which nothing
+/// was read yet, or has lost its end, so that all that is left was read. The first record is where
+/// nothing is lost in either case.
+fn lost(offset: i64, (low, high): (i64, i64)) -> (Option<u64>, &'static str) {
+    if offset > high {
+        let what = "the topic was made anew or has lost its end; going on with its first record, so that what was read before and is still there comes again";
+        return (None, what);
+    }
+    let what = "records were deleted before they were read; going on with the first one left";
+    (Some(low.abs_diff(offset)), what)
 }
 
 /// The error for a partition whose next offset turned out to be out of range.
@@ -267,6 +274,16 @@ mod tests {
     }
 
     #[test]
+    fn an_offset_beyond_the_end_is_not_called_lost_records() {
+        let (records, what) = lost(9, (10, 20));
+        assert_eq!(records, Some(1));
+        assert!(what.starts_with("records were deleted before they were read"));
+        let (records, what) = lost(21, (10, 20));
+        assert_eq!(records, None);
+        assert!(what.starts_with("the topic was made anew or has lost its end"));
+    }
+
+    #[test]
     fn lost_records_are_counted_from_0_on() {
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         let go_on = StartPolicy {
@@ -288,6 +305,8 @@ mod tests {
             (Some(15), "0"),
             (Some(3), "7"),
             (Some(10), "7"),
+            // What is beyond the end was read.
+            (Some(21), "7"),
         ] {
             assert_eq!(counted_after(committed).as_deref(), Some(count));
         }

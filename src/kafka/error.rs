@@ -122,9 +122,12 @@ pub enum KafkaError {
         /// The pattern.
         pattern: String,
     },
-    /// Records were deleted before they were read.
+    /// The offset to go on from is not there: records were deleted before they were read, or the
+    /// topic was made anew or has lost its end.
     #[error(
-        "records were deleted before they were read, or the topic was made anew (offset {offset} is out of range, {low} to {high}), {topic} [{partition}]: set source.on_data_loss = \"continue\" to go on with what is left"
+        "{}: set source.on_data_loss = \"continue\" to {}",
+        out_of_range(topic, *partition, *offset, (*low, *high)),
+        loss(*offset, *high).1
     )]
     DataLoss {
         /// Topic.
@@ -200,6 +203,18 @@ pub enum KafkaError {
         /// The limit, in seconds.
         seconds: u64,
     },
+    /// The group was joined anew, with new clients, again and again.
+    #[error(
+        "the group was joined anew {failures} times in a row ({reason}), worker {worker}: check the brokers, then start again; nothing after the last committed offset is done"
+    )]
+    NoMember {
+        /// The worker's number, from 0.
+        worker: usize,
+        /// Failures without progress between them.
+        failures: u32,
+        /// What went wrong last.
+        reason: String,
+    },
     /// A worker thread could not be started or died.
     #[error(
         "a worker died ({reason}), worker {worker}: start again, and report it if it was a bug"
@@ -222,6 +237,32 @@ pub enum KafkaError {
     },
 }
 
+/// What has happened to a partition whose next offset is out of range, and how it would go on.
+fn loss(offset: i64, high: i64) -> (&'static str, &'static str) {
+    if offset > high {
+        (
+            "the topic was made anew or has lost its end",
+            "read it again from its first record",
+        )
+    } else {
+        (
+            "records were deleted before they were read",
+            "go on with what is left",
+        )
+    }
+}
+
+/// A partition whose next offset is out of range, in words.
+pub(super) fn out_of_range(
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    (low, high): (i64, i64),
+) -> String {
+    let (what, _) = loss(offset, high);
+    format!("{what} (offset {offset} is out of range, {low} to {high}), {topic} [{partition}]")
+}
+
 /// What to do about deliveries that keep failing.
 fn remedy(code: RDKafkaErrorCode) -> &'static str {
     match code {
@@ -231,6 +272,7 @@ fn remedy(code: RDKafkaErrorCode) -> &'static str {
         RDKafkaErrorCode::InvalidRecord => {
             "give the output a key if the topic is compacted, which takes no records without one"
         }
+        RDKafkaErrorCode::TopicAuthorizationFailed => "grant WRITE on it to this principal",
         _ => "check the brokers and the topic",
     }
 }
@@ -269,6 +311,28 @@ impl KafkaError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_offset_beyond_the_end_is_not_called_deleted_records() {
+        let at = |offset| {
+            let error = KafkaError::DataLoss {
+                topic: "t".to_owned(),
+                partition: 3,
+                offset,
+                low: 10,
+                high: 20,
+            };
+            error.to_string()
+        };
+        assert_eq!(
+            at(9),
+            "records were deleted before they were read (offset 9 is out of range, 10 to 20), t [3]: set source.on_data_loss = \"continue\" to go on with what is left"
+        );
+        assert_eq!(
+            at(21),
+            "the topic was made anew or has lost its end (offset 21 is out of range, 10 to 20), t [3]: set source.on_data_loss = \"continue\" to read it again from its first record"
+        );
+    }
 
     #[test]
     fn a_producer_that_fails_without_a_topic_is_named_all_the_same() {

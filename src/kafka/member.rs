@@ -1,6 +1,7 @@
 //! A worker as a member of its group: what it owns, what it has in flight, what it may commit.
 
 mod group;
+mod refused;
 mod undo;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use super::client;
 use super::commit::Pace;
 use super::context::{Failure, GroupContext, LINE_WINDOW, Reports};
 use super::delivery::{Delivery, Limits, Record, Refused};
-use super::error::KafkaError;
+use super::error::{self, KafkaError};
 use super::lag::Lag;
 use super::meters::Meters;
 use super::offsets::{Done, OffsetTracker, PartitionOffset, Slot, Ticket};
@@ -98,6 +99,14 @@ pub(super) struct Member {
     timestamps: Timestamps,
     paused: bool,
     leave_by: Option<Instant>,
+}
+
+/// What is left of a membership whose clients have ended.
+pub(super) struct Former {
+    meters: Meters,
+    tracker: OffsetTracker,
+    timestamps: Timestamps,
+    transaction: Transaction,
 }
 
 /// What the brokers have acknowledged and is not told yet: exactly once, it is only worth
@@ -246,11 +255,21 @@ impl Member {
         self.acknowledged.forget();
     }
 
+    /// Ends the clients. To be called when the group is left.
+    pub(super) fn dissolve(self) -> Former {
+        Former {
+            meters: self.meters,
+            tracker: self.tracker,
+            timestamps: self.timestamps,
+            transaction: self.transaction,
+        }
+    }
+
     /// Takes over the running counts of a former membership.
-    pub(super) fn carry_on(&mut self, former: &Self) {
-        self.meters.carry_on(&former.meters);
+    pub(super) fn carry_on(&mut self, former: Former) {
+        self.meters = former.meters;
         self.tracker.carry_on(&former.tracker);
-        self.timestamps = former.timestamps.clone();
+        self.timestamps = former.timestamps;
         self.transaction.carry_on(&former.transaction);
     }
 
@@ -400,7 +419,6 @@ impl Member {
 
     /// Acts on an error of the consumer: most pass by themselves.
     pub(super) fn on_error(&mut self, error: &ClientError) -> Result<(), Trouble> {
-        let bootstrap = || self.setup.settings.bootstrap.clone();
         match error {
             ClientError::PartitionEOF(_) => return Ok(()),
             ClientError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => {
@@ -415,16 +433,12 @@ impl Member {
             Some(RDKafkaErrorCode::AutoOffsetReset) => return self.on_out_of_range(),
             Some(RDKafkaErrorCode::FencedInstanceId) => return Err(self.fenced().into()),
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
-                return Err(Trouble::Fatal(KafkaError::Unauthorized {
-                    bootstrap: bootstrap(),
-                    what: format!("READ on group {}", self.setup.settings.group),
-                }));
+                let what = format!("READ on group {}", self.setup.settings.group);
+                return Err(self.unauthorized(what).into());
             }
             Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                return Err(Trouble::Fatal(KafkaError::Unauthorized {
-                    bootstrap: bootstrap(),
-                    what: format!("READ on source {}", self.setup.settings.sources.join(", ")),
-                }));
+                let what = format!("READ on source {}", self.setup.settings.sources.join(", "));
+                return Err(self.unauthorized(what).into());
             }
             _ => {}
         }
@@ -447,7 +461,23 @@ impl Member {
         let loss = assignment::out_of_range(&self.consumer, &next);
         match (loss, self.setup.settings.on_data_loss) {
             (Some(loss), OnDataLoss::Stop) => Err(Trouble::Fatal(loss)),
-            // At the new assignment the offset is found out of range, told and counted.
+            // At the new assignment a committed offset that is out of range is told and counted;
+            // but that of a topic that was deleted the brokers have forgotten.
+            (
+                Some(KafkaError::DataLoss {
+                    topic,
+                    partition,
+                    offset,
+                    low,
+                    high,
+                }),
+                OnDataLoss::Continue,
+            ) => Err(Trouble::Rejoin(error::out_of_range(
+                &topic,
+                partition,
+                offset,
+                (low, high),
+            ))),
             (_, _) => Err(Trouble::Rejoin("an offset is out of range".to_owned())),
         }
     }

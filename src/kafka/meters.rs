@@ -68,11 +68,6 @@ impl Meters {
         }
     }
 
-    /// Takes over what a former set of handles has handed over.
-    pub(super) fn carry_on(&mut self, former: &Self) {
-        self.shown = former.shown.clone();
-    }
-
     /// Counts acknowledged records, by topic in the order of the topics given.
     pub(super) fn count_produced(&self, by_topic: &[u64], counts: &Counts) {
         let mut all = 0;

@@ -19,7 +19,6 @@ use rdkafka::producer::Producer;
 
 use super::client;
 use super::context::Failure;
-use super::error::KafkaError;
 use super::inheritance;
 use super::member::{Member, Trouble, Undone, list};
 use super::native::{self, NotSent, TransactionError};
@@ -60,7 +59,7 @@ enum Remedy {
     Abort,
     /// Another producer has the transactional id, or the transaction outlived its time-out.
     Fenced,
-    /// The principal may not use the transactional id.
+    /// The principal may not use the transactional id, or not commit for the group.
     Unauthorized,
     /// Make the clients anew.
     Rebuild,
@@ -411,12 +410,16 @@ impl Member {
 
     fn trouble(&self, what: &str, error: &TransactionError) -> Trouble {
         match remedy(error) {
-            Remedy::Abort => Trouble::Abort(format!("{what}: {}", error.reason)),
+            Remedy::Abort => Trouble::Abort(self.told(what, error)),
             Remedy::Fenced => Trouble::Fenced,
-            Remedy::Unauthorized => Trouble::Fatal(KafkaError::Unauthorized {
-                bootstrap: self.setup.settings.bootstrap.clone(),
-                what: format!("WRITE on transactional id {}", self.transactional_id()),
-            }),
+            Remedy::Unauthorized => {
+                let what = if error.code == Code::GroupAuthorizationFailed {
+                    format!("READ on group {}", self.setup.settings.group)
+                } else {
+                    format!("WRITE on transactional id {}", self.transactional_id())
+                };
+                self.unauthorized(what).into()
+            }
             Remedy::Again | Remedy::Rebuild => Trouble::Rejoin(format!("{what}: {}", error.reason)),
         }
     }
@@ -429,7 +432,9 @@ impl Member {
 
 fn remedy(error: &TransactionError) -> Remedy {
     match error.code {
-        Code::TransactionalIdAuthorizationFailed => Remedy::Unauthorized,
+        Code::TransactionalIdAuthorizationFailed | Code::GroupAuthorizationFailed => {
+            Remedy::Unauthorized
+        }
         Code::Fenced | Code::ProducerFenced => Remedy::Fenced,
         _ if error.is_retriable => Remedy::Again,
         _ if error.requires_abort => Remedy::Abort,
@@ -458,9 +463,16 @@ mod tests {
         assert_eq!(of(Code::InvalidProducerEpoch, false, true), Remedy::Abort);
         assert_eq!(of(Code::InvalidProducerEpoch, false, false), Remedy::Fenced);
         assert_eq!(of(Code::State, false, false), Remedy::Rebuild);
+        for code in [
+            Code::TransactionalIdAuthorizationFailed,
+            Code::GroupAuthorizationFailed,
+        ] {
+            assert_eq!(of(code, false, true), Remedy::Unauthorized);
+        }
+        // It may be given back.
         assert_eq!(
-            of(Code::TransactionalIdAuthorizationFailed, false, true),
-            Remedy::Unauthorized
+            of(Code::TopicAuthorizationFailed, false, true),
+            Remedy::Abort
         );
     }
 

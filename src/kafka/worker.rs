@@ -1,10 +1,13 @@
 //! The worker: one thread that consumes, processes, produces and commits.
 
+mod joining;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
+use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::message::BorrowedMessage;
 
 use super::brake::Brake;
@@ -18,9 +21,10 @@ use super::processor::{self, Outcome, Processor};
 use super::produce;
 use super::settings::BrakeAction;
 use super::status::State;
-use super::transaction;
 use crate::observe::metrics as names;
 use crate::pipeline::settings::Settings;
+use joining::Attempts;
+pub(super) use joining::give_up;
 
 /// How often counts and the status are brought up to date.
 const TICK: Duration = Duration::from_millis(100);
@@ -34,8 +38,6 @@ const LEAVE: Duration = Duration::from_secs(1);
 /// How often in a row batches and records are made smaller: batches of any size are halved to
 /// nothing in 31 steps, and the limit of dead letters to the least there is in some twenty.
 const MOST_SHRINKS: u32 = 31 * 20;
-/// A transactional id that is fenced twice within this time is in use elsewhere.
-const FENCE_WINDOW: Duration = Duration::from_secs(60);
 
 /// A worker.
 pub(super) struct Worker {
@@ -45,9 +47,8 @@ pub(super) struct Worker {
     brake: Brake,
     braked_until: Option<Instant>,
     limits: Limits,
-    retries: Retries,
+    attempts: Attempts,
     shrinks: Retries,
-    fenced: Option<Instant>,
     next_tick: Instant,
     seen_finished: u64,
 }
@@ -67,6 +68,20 @@ impl Setback {
             (Self::Delivery(known), Some(failure)) => Self::Delivery(known.or_worse(failure)),
             (Self::Abort(_), Some(failure)) => Self::Delivery(failure),
             (setback, None) => setback,
+        }
+    }
+
+    /// It in words; a right that is missing is named.
+    fn reason(&self, member: &Member) -> String {
+        match self {
+            Self::Delivery(failure) if failure.code == Code::TopicAuthorizationFailed => {
+                let what = format!("WRITE on topic {}", failure.topic);
+                member.unauthorized(what).to_string()
+            }
+            Self::Delivery(failure) => {
+                format!("delivery to {} failed: {}", failure.topic, failure.code)
+            }
+            Self::Abort(reason) => reason.clone(),
         }
     }
 }
@@ -89,15 +104,15 @@ impl Worker {
     /// A worker that has subscribed.
     pub(super) fn start(setup: Setup, core: Settings) -> Result<Self, KafkaError> {
         let brake = &setup.settings.brake;
+        let mut attempts = Attempts::default();
         Ok(Self {
             brake: Brake::new(brake.window, brake.max_rejected_share),
-            member: Member::join(setup.clone()).map_err(|trouble| give_up(&setup, trouble))?,
+            member: joining::join(&setup, &mut attempts, 0)?,
             processor: Processor::new(core, setup.tables.reader()),
             braked_until: None,
             limits: setup.limits,
-            retries: Retries::default(),
+            attempts,
             shrinks: Retries::default(),
-            fenced: None,
             next_tick: Instant::now(),
             seen_finished: 0,
             setup,
@@ -105,45 +120,53 @@ impl Worker {
     }
 
     /// Works until a shutdown is asked for, or until nothing helps.
-    pub(super) fn run(mut self) -> Result<Summary, KafkaError> {
-        self.member.meters.up.set(1.0);
-        let result = self.run_until_stopped().and_then(|()| self.drain());
+    pub(super) fn run(self) -> Result<Summary, KafkaError> {
+        let (setup, up) = (self.setup.clone(), self.member.meters.up.clone());
+        up.set(1.0);
+        let result = self.run_until_stopped();
+        up.set(0.0);
+        let (state, reason) = match &result {
+            Ok(_) => (State::Stopped, None),
+            Err(error) => (State::Failed, Some(error.to_string())),
+        };
+        setup.status().enter(state, reason);
+        result
+    }
+
+    /// Works under one membership after the other.
+    fn run_until_stopped(mut self) -> Result<Summary, KafkaError> {
+        let result = loop {
+            let trouble = match self.run_as_member() {
+                Ok(()) => break self.drain(),
+                Err(trouble) => trouble,
+            };
+            let finished = self.member.finished();
+            match self.attempts.count(&self.setup, trouble, finished) {
+                Ok(pause) => self = self.rejoin(pause)?,
+                Err(error) => break Err(error),
+            }
+        };
         let grace = Instant::now() + LEAVE;
         let limit = self.setup.settings.shutdown_timeout;
         let deadline = self.setup.shutdown.deadline(limit);
-        self.member
-            .leave(deadline.map_or(grace, |deadline| deadline.max(grace)));
-        self.show();
-        self.member.meters.finish();
-        self.member.meters.up.set(0.0);
-        match result {
-            Ok(()) => {
-                self.setup.status().enter(State::Stopped, None);
-                let produced = &self.setup.status().counts.produced;
-                let produced = produced.load(Ordering::Relaxed);
-                Ok(Summary::of(&self.processor.emitted.tally, produced))
-            }
-            Err(error) => {
-                self.setup
-                    .status()
-                    .enter(State::Failed, Some(error.to_string()));
-                Err(error)
-            }
-        }
+        self.leave(deadline.map_or(grace, |deadline| deadline.max(grace)));
+        let produced = &self.setup.status().counts.produced;
+        let produced = produced.load(Ordering::Relaxed);
+        result.map(|()| Summary::of(&self.processor.emitted.tally, produced))
     }
 
-    fn run_until_stopped(&mut self) -> Result<(), KafkaError> {
+    /// Works until a shutdown is asked for, or until the membership is of no more use.
+    fn run_as_member(&mut self) -> Result<(), Trouble> {
+        if self.braked_until.is_some() {
+            self.hold()?;
+        }
         let mut trouble = None;
         loop {
             let outcome = match trouble.take() {
                 None => self.turn(),
                 Some(Trouble::Delivery(failure)) => self.go_back(Setback::Delivery(failure)),
                 Some(Trouble::Abort(reason)) => self.go_back(Setback::Abort(reason)),
-                Some(Trouble::Rejoin(reason)) => self.rejoin(&reason),
-                Some(Trouble::Fenced) => self.rejoin_fenced(),
-                Some(trouble @ (Trouble::Overdue | Trouble::Fatal(_))) => {
-                    return Err(give_up(&self.setup, trouble));
-                }
+                Some(trouble) => return Err(trouble),
             };
             match outcome {
                 Ok(Flow::Go) => {}
@@ -151,6 +174,13 @@ impl Worker {
                 Err(new) => trouble = Some(new),
             }
         }
+    }
+
+    /// Leaves the group, and tells what is not told yet.
+    fn leave(&mut self, deadline: Instant) {
+        self.member.leave(deadline);
+        self.show();
+        self.member.meters.finish();
     }
 
     fn turn(&mut self) -> Result<Flow, Trouble> {
@@ -258,15 +288,22 @@ impl Worker {
 
     /// After a failure: undoes what is not done for good, waits, and reads again from the first
     /// message that is not wholly acknowledged, exactly once from the first not committed.
-    fn go_back(&mut self, setback: Setback) -> Result<Flow, Trouble> {
+    fn go_back(&mut self, mut setback: Setback) -> Result<Flow, Trouble> {
         let mut learned = false;
+        if let Setback::Delivery(failure) = &setback
+            && failure.is_consequence()
+            && let Some(reason) = self.member.cause()
+        {
+            setback = Setback::Abort(reason);
+        }
         if let Setback::Delivery(failure) = &setback {
             let topic = failure.topic.clone();
             metrics::counter!(names::DELIVERY_FAILURES, "topic" => topic).increment(1);
             learned = self.member.learn_timestamps(failure);
         }
         self.member.pause()?;
-        let undone = self.member.undo(TAKE_BACK)?;
+        let undone = self.member.undo(TAKE_BACK);
+        let undone = undone.map_err(|trouble| trouble.after(&setback.reason(&self.member)))?;
         learned |= undone.learned;
         // An aborted transaction leaves the producer as good as new.
         let mut renew = !self.member.is_transactional();
@@ -333,7 +370,7 @@ impl Worker {
     /// Waits before the next attempt, longer each time; an error when there were too many.
     fn back_off(&mut self, setback: Setback) -> Result<(), Trouble> {
         let settings = self.setup.settings.delivery;
-        let failures = self.retries.count(self.member.finished());
+        let failures = self.attempts.retries.count(self.member.finished());
         if failures > settings.max_failures {
             return Err(Trouble::Fatal(match setback {
                 Setback::Delivery(failure) => KafkaError::Delivery {
@@ -349,12 +386,7 @@ impl Worker {
             }));
         }
         let pause = settings.pause(failures);
-        let reason = match setback {
-            Setback::Delivery(failure) => {
-                format!("delivery to {} failed: {}", failure.topic, failure.code)
-            }
-            Setback::Abort(reason) => reason,
-        };
+        let reason = setback.reason(&self.member);
         tracing::warn!(
             reason,
             failures,
@@ -367,58 +399,6 @@ impl Worker {
             self.member.poll_paused(WAIT.min(pause))?;
         }
         Ok(())
-    }
-
-    /// Leaves the group and joins it anew, with new clients.
-    fn rejoin(&mut self, reason: &str) -> Result<Flow, Trouble> {
-        let settings = self.setup.settings.delivery;
-        let failures = self.retries.count(self.member.finished());
-        if failures > settings.max_failures {
-            let reason = format!("{reason}, {failures} times in a row");
-            return Err(Trouble::Fatal(KafkaError::Worker {
-                worker: self.setup.number,
-                reason,
-            }));
-        }
-        tracing::warn!(reason, "joining the group anew");
-        let reason = format!("joining the group anew: {reason}");
-        self.setup.status().enter(State::Starting, Some(reason));
-        if !self.member.is_transactional() {
-            self.member.take_back(TAKE_BACK);
-            // What was taken back will not be acknowledged: it is not to be waited for.
-            self.member.tracker.rewind();
-        }
-        self.member.leave(Instant::now() + LEAVE);
-        self.show();
-        self.member.meters.finish();
-        let until = Instant::now() + settings.pause(failures);
-        while Instant::now() < until && !self.setup.shutdown.is_requested() {
-            std::thread::sleep(WAIT);
-        }
-        let setup = Setup {
-            limits: self.limits,
-            ..self.setup.clone()
-        };
-        let mut joined = Member::join(setup)?;
-        joined.carry_on(&self.member);
-        self.member = joined;
-        if self.braked_until.is_some() {
-            self.hold()?;
-        }
-        Ok(Flow::Go)
-    }
-
-    /// The transactional id was taken over, or the transaction was open for too long: to be
-    /// paused for a while is enough for that. Twice in a row it is a fight with another process.
-    fn rejoin_fenced(&mut self) -> Result<Flow, Trouble> {
-        let before = self.fenced.replace(Instant::now());
-        if before.is_some_and(|before| before.elapsed() < FENCE_WINDOW) {
-            return Err(Trouble::Fatal(KafkaError::ProducerFenced {
-                id: self.member.transactional_id(),
-                seconds: FENCE_WINDOW.as_secs(),
-            }));
-        }
-        self.rejoin("the transactional id is fenced")
     }
 
     /// Finishes what is in work after a shutdown was asked for.
@@ -462,32 +442,6 @@ impl Worker {
                 status.last_progress = now;
             }
         });
-    }
-}
-
-/// The error to end with when the worker cannot act on trouble any more.
-pub(super) fn give_up(setup: &Setup, trouble: Trouble) -> KafkaError {
-    match trouble {
-        Trouble::Fatal(error) => error,
-        Trouble::Delivery(failure) => KafkaError::Delivery {
-            topic: failure.topic,
-            failures: 1,
-            code: failure.code,
-        },
-        Trouble::Overdue => KafkaError::ShutdownTimedOut {
-            seconds: setup.settings.shutdown_timeout.as_secs(),
-        },
-        Trouble::Abort(reason) | Trouble::Rejoin(reason) => KafkaError::Worker {
-            worker: setup.number,
-            reason,
-        },
-        Trouble::Fenced => KafkaError::Worker {
-            worker: setup.number,
-            reason: format!(
-                "transactional id {} is fenced",
-                transaction::id(&setup.settings, setup.number)
-            ),
-        },
     }
 }
 

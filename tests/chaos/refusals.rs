@@ -62,13 +62,16 @@ fn authorisation(plan: &Plan) -> Told {
     let config = with_credentials(&stage.config(plan.delivery.name()));
     let mut process = plan.start_with(&config, "a", &[]);
     let rounds = plan.rounds(3, 1);
+    let named = format!("a right is missing (WRITE on topic {name}.connections)");
     for _ in 0..rounds {
         stage.feed(plan.part(1, 2 * rounds));
-        let refusals = || process.log().matches("Topic authorization failed").count();
+        let refusals = || process.log().matches(&named).count();
         let before = refusals();
         deny("--add", &name);
         stage.feed(plan.part(1, 2 * rounds));
-        wait("it is refused", || (refusals() > before).then_some(()));
+        wait("it is refused, and names the right", || {
+            (refusals() > before).then_some(())
+        });
         deny("--remove", &name);
         // It would give up after ten refusals, in three quarters of a minute.
         assert!(process.is_running(), "it has given up");

@@ -8,6 +8,7 @@ mod faults;
 mod fences;
 mod guarded;
 mod refused;
+mod remade;
 mod secure;
 mod stage;
 

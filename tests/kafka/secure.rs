@@ -108,27 +108,67 @@ fn a_run_without_a_right_or_with_a_wrong_password_ends_in_one_line() {
 
 #[test]
 #[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
-fn a_right_that_is_withdrawn_aborts_and_given_back_loses_nothing() {
+fn a_right_that_is_withdrawn_is_named_and_given_back_loses_nothing() {
     let guarded = Guarded::new();
-    let mut stage = guarded.stage("withdrawn");
-    guarded.grant_all(&stage);
-    let config = guarded.config(&stage, "exactly_once", "sasl_ssl");
-    let settings = ["commit.max_records=20", "retry.max_failures=1000"];
-    let process = Process::start_with(&config, "a", &settings, &guarded.environment());
-    stage.feed(MESSAGES / 2);
-    stage.wait_for_all();
-    let write = format!("--operation Write --topic {}.connections", stage.name);
-    guarded.change(&stage, "remove", &write);
-    // Listeners and dead letters of the same transactions could be written.
-    let since = Instant::now();
-    while !process.log().contains("going back to the last messages") {
-        assert!(since.elapsed() < PATIENCE, "no transaction is aborted");
-        stage.feed(20);
-        std::thread::sleep(Duration::from_millis(100));
+    for (delivery, promise) in [
+        ("exactly_once", Promise::ExactlyOnce),
+        ("at_least_once", crate::AT_LEAST_ONCE),
+    ] {
+        let mut stage = guarded.stage("withdrawn");
+        guarded.grant_all(&stage);
+        let config = guarded.config(&stage, delivery, "sasl_ssl");
+        let settings = ["commit.max_records=20", "retry.max_failures=1000"];
+        let process = Process::start_with(&config, "a", &settings, &guarded.environment());
+        stage.feed(MESSAGES / 2);
+        stage.wait_for_all();
+        let connections = format!("{}.connections", stage.name);
+        let write = format!("--operation Write --topic {connections}");
+        guarded.change(&stage, "remove", &write);
+        // Listeners and dead letters of the same transactions could be written.
+        let reason = format!("a right is missing (WRITE on topic {connections}), ");
+        let since = Instant::now();
+        while !process.log().contains(&reason) {
+            assert!(since.elapsed() < PATIENCE, "{delivery}: it is not named");
+            stage.feed(20);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        guarded.change(&stage, "add", &write);
+        stage.feed(MESSAGES / 2);
+        stage.wait_for_all();
+        process.stop();
+        stage.check(promise);
     }
-    guarded.change(&stage, "add", &write);
-    stage.feed(MESSAGES / 2);
-    stage.wait_for_all();
-    process.stop();
-    stage.check(Promise::ExactlyOnce);
+}
+
+#[test]
+#[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
+fn a_right_to_go_on_that_is_withdrawn_ends_the_run_and_is_named() {
+    let guarded = Guarded::new();
+    for (right, missing) in [
+        (
+            "--operation Write --resource-pattern-type prefixed --transactional-id netsieve-",
+            "WRITE on transactional id NAME-a-0",
+        ),
+        ("--operation Read --group netsieve", "READ on group NAME"),
+    ] {
+        let mut stage = guarded.stage("ended");
+        guarded.grant_all(&stage);
+        let config = guarded.config(&stage, "exactly_once", "sasl_plaintext");
+        let mut process = Process::start_with(&config, "a", &[], &guarded.environment());
+        stage.feed(20);
+        stage.wait_for_all();
+        guarded.change(&stage, "remove", right);
+        let since = Instant::now();
+        while process.is_running() {
+            assert!(since.elapsed() < PATIENCE, "{missing}: it goes on");
+            stage.feed(5);
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        let (code, log) = process.ends();
+        assert_eq!(code, Some(1), "{log}");
+        let last = log.lines().last().unwrap();
+        let missing = missing.replace("NAME", &stage.name);
+        let line = format!("netsieve: a right is missing ({missing}), ");
+        assert!(last.starts_with(&line), "{log}");
+    }
 }
