@@ -63,7 +63,7 @@ impl Member {
         if self.is_transactional() {
             // Before the offsets are asked for, since the answer waits for transactions that have
             // offsets of these partitions.
-            inheritance::settle(&self.setup.settings, self.setup.number, partitions);
+            inheritance::settle(&self.setup, partitions);
         }
         let shutdown = self.setup.shutdown.clone();
         let give_up = || shutdown.is_requested();
