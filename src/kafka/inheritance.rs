@@ -14,6 +14,7 @@
 //! process ends it only once, however many of its workers meet that signature and however often.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -110,30 +111,58 @@ impl Ended {
     }
 }
 
-/// Ends, beside the worker, what those have left open who committed these partitions last and are
-/// no members of the group any more. What cannot be ended the brokers end when its time is over.
-pub(super) fn settle(setup: &Setup, partitions: &TopicPartitionList) {
-    if partitions.count() == 0 {
-        return;
-    }
-    let (setup, partitions) = (setup.clone(), partitions.clone());
-    let thread = std::thread::Builder::new().name(format!("inheritance-{}", setup.number));
-    let spawned = thread.spawn(move || {
-        if let Err(error) = end_those_of_the_gone(&setup, &partitions) {
+/// The signatures of partitions that are being taken over, while they are read.
+///
+/// Until then the worker must not sign them itself: what it writes over cannot be read any more,
+/// and the dead one's transaction would stay open.
+#[must_use]
+pub(super) struct Reading(Receiver<()>);
+
+impl Reading {
+    /// Has this done by a thread of its own; it drops the sender when the signatures are read.
+    fn by(worker: usize, work: impl FnOnce(Sender<()>) + Send + 'static) -> Self {
+        let (unread, read) = mpsc::channel();
+        let thread = std::thread::Builder::new().name(format!("inheritance-{worker}"));
+        if let Err(error) = thread.spawn(move || work(unread)) {
             tracing::warn!(%error, "what former members left open is left to the brokers");
         }
-    });
-    if let Err(error) = spawned {
-        tracing::warn!(%error, "what former members left open is left to the brokers");
+        Self(read)
+    }
+
+    /// Waits until they are read, or cannot be.
+    pub(super) fn wait(self) {
+        // The reading itself ends sooner.
+        if self.0.recv_timeout(PATIENCE + ANSWER_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!("who has left something open on new partitions is not known in time");
+        }
     }
 }
 
-fn end_those_of_the_gone(setup: &Setup, partitions: &TopicPartitionList) -> Result<(), KafkaError> {
+/// Ends, beside the worker, what those have left open who committed these partitions last and are
+/// no members of the group any more. What cannot be ended the brokers end when its time is over.
+pub(super) fn settle(setup: &Setup, partitions: &TopicPartitionList) -> Reading {
+    let (setup, partitions) = (setup.clone(), partitions.clone());
+    Reading::by(setup.number, move |unread| {
+        if let Err(error) = end_those_of_the_gone(&setup, &partitions, unread) {
+            tracing::warn!(%error, "what former members left open is left to the brokers");
+        }
+    })
+}
+
+fn end_those_of_the_gone(
+    setup: &Setup,
+    partitions: &TopicPartitionList,
+    unread: Sender<()>,
+) -> Result<(), KafkaError> {
+    if partitions.count() == 0 {
+        return Ok(());
+    }
     let settings = &setup.settings;
     let asker = asker(settings)?;
     let deadline = Instant::now() + PATIENCE;
     let give_up = || setup.shutdown.is_requested();
     let committed = assignment::committed(&asker, partitions, deadline, &give_up)?;
+    drop(unread);
     let owners = former_owners(&committed, settings);
     tracing::debug!(
         worker = setup.number,
@@ -311,6 +340,23 @@ mod tests {
         all.extend(owner("pod-2-2", &[5]));
         assert_eq!(owners, all);
         assert_eq!(transaction::id_of(&settings, "pod-1-0"), "group-pod-1-0");
+    }
+
+    #[test]
+    fn who_takes_over_signs_only_when_the_signatures_are_read() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let is_read = Arc::new(AtomicBool::new(false));
+        let (seen, (goes_on, to_go_on)) = (Arc::clone(&is_read), mpsc::channel());
+        let reading = Reading::by(0, move |unread| {
+            std::thread::sleep(RETRY_PAUSE);
+            is_read.store(true, Ordering::SeqCst);
+            drop(unread);
+            // What it does after that is not waited for.
+            let _: Result<(), _> = to_go_on.recv();
+        });
+        reading.wait();
+        assert!(seen.load(Ordering::SeqCst));
+        drop::<Sender<()>>(goes_on);
     }
 
     #[test]
