@@ -20,7 +20,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// member must answer the group.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Pause before a question is asked again.
-const RETRY_PAUSE: Duration = Duration::from_millis(200);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// How often a committed offset beyond the partition's end is looked at again: just after a
 /// change of leader the end may lag behind for a moment.
 const LOOKS_AT_END: u32 = 5;
@@ -48,13 +48,7 @@ pub(super) fn starts(
         return Ok(Vec::new());
     }
     let deadline = Instant::now() + PATIENCE;
-    let committed = patiently("reading committed offsets", deadline, &give_up, |timeout| {
-        let committed = consumer.committed_offsets(partitions.clone(), timeout)?;
-        for element in committed.elements() {
-            element.error()?;
-        }
-        Ok(committed)
-    })?;
+    let committed = committed(consumer, partitions, deadline, &give_up)?;
     let mut starts = Vec::with_capacity(partitions.count());
     for element in committed.elements() {
         let (topic, partition) = (element.topic(), element.partition());
@@ -70,6 +64,24 @@ pub(super) fn starts(
         });
     }
     Ok(starts)
+}
+
+/// What is committed of the partitions, with the metadata.
+///
+/// Blocks while the brokers do not answer, up to the deadline; `give_up` ends it earlier.
+pub(super) fn committed(
+    consumer: &BaseConsumer<GroupContext>,
+    partitions: &TopicPartitionList,
+    deadline: Instant,
+    give_up: &impl Fn() -> bool,
+) -> Result<TopicPartitionList, KafkaError> {
+    patiently("reading committed offsets", deadline, give_up, |timeout| {
+        let committed = consumer.committed_offsets(partitions.clone(), timeout)?;
+        for element in committed.elements() {
+            element.error()?;
+        }
+        Ok(committed)
+    })
 }
 
 /// The partition's first offset and the one after its last.

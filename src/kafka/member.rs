@@ -20,6 +20,7 @@ use super::commit::Pace;
 use super::context::{Failure, GroupContext, LINE_WINDOW, Reports};
 use super::delivery::{Delivery, Limits, Record, Refused};
 use super::error::{self, KafkaError};
+use super::inheritance::Ended;
 use super::lag::Lag;
 use super::meters::Meters;
 use super::offsets::{Done, OffsetTracker, PartitionOffset, Slot, Ticket};
@@ -71,6 +72,8 @@ pub(super) struct Setup {
     pub(super) status: Status,
     /// The operator's tables.
     pub(super) tables: Live,
+    /// Whose transactions the process has ended.
+    pub(super) ended: Ended,
 }
 
 impl Setup {
@@ -550,7 +553,7 @@ pub(super) fn list(offsets: &[PartitionOffset]) -> TopicPartitionList {
 }
 
 /// Milliseconds since 1970.
-fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

@@ -63,6 +63,7 @@ pub use status::Status;
 
 use crate::pipeline::settings::Settings;
 use crate::reference::Live;
+use inheritance::Ended;
 use member::Setup;
 use topics::Inspection;
 use watchdog::Hang;
@@ -105,6 +106,7 @@ pub fn run(
     }
     core.dead_letter_max_bytes = inspection.dead_letter_bytes;
     let settings = Arc::new(settings);
+    let ended = Ended::default();
     let mut workers = Vec::with_capacity(settings.workers);
     for number in 0..settings.workers {
         let setup = Setup {
@@ -114,6 +116,7 @@ pub fn run(
             shutdown: shutdown.clone(),
             status: status.clone(),
             tables: tables.clone(),
+            ended: ended.clone(),
         };
         match spawn(setup, core.clone()) {
             Ok(worker) => workers.push(worker),

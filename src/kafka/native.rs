@@ -1,12 +1,14 @@
 //! What rust-rdkafka does not offer and exactly once needs of librdkafka: a look into the group
-//! metadata that go with a transaction's offsets, the end of a partition as last fetched, and, in
-//! [`rights`], what the principal may do.
+//! metadata that go with a transaction's offsets, the end of a partition as last fetched, in
+//! [`rights`] what the principal may do, and in [`group`] who is in a consumer group.
 //!
-//! This module and its part are the only ones with `unsafe` in them. They hand librdkafka pointers
+//! This module and its parts are the only ones with `unsafe` in them. They hand librdkafka pointers
 //! that it gave out itself, each borrowed from a client that outlives the call, and free what they
 //! are given.
 #![allow(unsafe_code)]
 
+pub(super) mod group;
+mod question;
 pub(super) mod rights;
 
 use std::ffi::{CStr, CString};

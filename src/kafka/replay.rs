@@ -22,6 +22,7 @@ use super::client;
 use super::context::GroupContext;
 use super::delivery::{Limits, Record};
 use super::error::KafkaError;
+use super::inheritance::Ended;
 use super::letters::{self, Span};
 use super::member::{Member, Setup, Trouble};
 use super::processor;
@@ -426,6 +427,7 @@ fn setup(settings: KafkaSettings, limits: Limits, shutdown: &Shutdown, status: S
         shutdown: shutdown.clone(),
         status,
         tables: Live::default(),
+        ended: Ended::default(),
     }
 }
 

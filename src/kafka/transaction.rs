@@ -20,7 +20,7 @@ use rdkafka::producer::Producer;
 use super::client;
 use super::context::Failure;
 use super::inheritance;
-use super::member::{Member, Trouble, Undone, list};
+use super::member::{Member, Trouble, Undone, list, now_ms};
 use super::native::{self, NotSent, TransactionError};
 use super::offsets::{PartitionOffset, Slot};
 use super::settings::{Guarantee, KafkaSettings};
@@ -69,7 +69,9 @@ enum Remedy {
 #[derive(Debug)]
 pub(super) struct Transaction {
     is_open: bool,
-    /// Whether partitions were taken over whose offsets do not say yet who reads them.
+    /// When the transactional id was taken over, in milliseconds since 1970.
+    since_ms: i64,
+    /// Whether there may be partitions whose offsets do not say yet who reads them.
     is_unsigned: bool,
     last_message: Option<Instant>,
     /// When it is looked again whether there is more to read.
@@ -82,6 +84,7 @@ impl Default for Transaction {
     fn default() -> Self {
         Self {
             is_open: false,
+            since_ms: 0,
             is_unsigned: false,
             last_message: None,
             next_look: Instant::now(),
@@ -152,6 +155,9 @@ impl Member {
             self.delivery.serve(pause);
             pause = (pause * 2).min(PAUSES.1);
         }
+        // What was ended under the former signature does not hold for this one.
+        self.transaction.since_ms = now_ms();
+        self.transaction.is_unsigned = true;
         Ok(())
     }
 
@@ -235,7 +241,8 @@ impl Member {
 
     /// Offsets that say who commits them, to whoever takes their partitions over.
     fn signed(&self, commits: &[PartitionOffset]) -> TopicPartitionList {
-        let signature = inheritance::signature(&self.setup.settings, self.setup.number);
+        let (settings, since_ms) = (&self.setup.settings, self.transaction.since_ms);
+        let signature = inheritance::signature(settings, self.setup.number, since_ms);
         let list = list(commits);
         for mut element in list.elements() {
             element.set_metadata(&signature);

@@ -50,18 +50,39 @@ fn of_two_processes_of_one_name_one_ends_and_names_the_id() {
 #[test]
 #[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
 fn who_takes_over_does_not_wait_for_offsets_that_the_dead_left_undecided() {
-    let mut stage = Stage::new("undecided");
+    end_what_the_dead_left_undecided("undecided", &[]);
+}
+
+#[test]
+#[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
+fn who_takes_over_does_so_in_a_group_of_the_consumer_protocol_too() {
+    end_what_the_dead_left_undecided("undecided-kip848", &["kafka.group_protocol=consumer"]);
+}
+
+#[test]
+#[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
+fn who_takes_over_with_two_workers_fences_the_dead_once() {
+    end_what_the_dead_left_undecided("undecided-once", &["workers=2"]);
+}
+
+/// The dead one's transaction is open for longer than the test would wait.
+fn end_what_the_dead_left_undecided(test: &str, settings: &[&str]) {
+    let mut stage = Stage::new(test);
     stage.feed(200);
     let config = stage.config("exactly_once");
-    let dead = Process::start(&config, "dead", &[]);
+    let dead = Process::start(&config, "dead", settings);
     stage.wait_for_all();
     dead.stop();
     let _open = leave_offsets_undecided(&stage, &format!("{}-dead-0", stage.name));
-    let heir = Process::start(&config, "heir", &[]);
+    let heir = Process::start(&config, "heir", settings);
     heir.wait_for_line("partition assigned");
     heir.wait_for_line("left open");
     stage.feed(200);
     stage.wait_for_all();
+    let id = format!(r#""id":"{}-dead-0""#, stage.name);
+    let log = heir.log();
+    let ended = log.lines().filter(|line| line.contains("ended what"));
+    assert_eq!(ended.filter(|line| line.contains(&id)).count(), 1, "{log}");
     heir.stop();
     stage.check(Promise::ExactlyOnce);
 }

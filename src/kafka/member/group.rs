@@ -60,11 +60,10 @@ impl Member {
         self.refuse_loops(partitions)?;
         // Looking up where they start may outlast an open transaction.
         let trouble = self.end_transaction().err();
-        if self.is_transactional() {
-            // Before the offsets are asked for, since the answer waits for transactions that have
-            // offsets of these partitions.
-            inheritance::settle(&self.setup.settings, self.setup.number, partitions);
-        }
+        // Before the offsets are asked for, since the answer waits for transactions that have
+        // offsets of these partitions.
+        let is_transactional = self.is_transactional();
+        let signatures = is_transactional.then(|| inheritance::settle(&self.setup, partitions));
         let shutdown = self.setup.shutdown.clone();
         let give_up = || shutdown.is_requested();
         let starts = match assignment::starts(&self.consumer, partitions, self.policy, give_up) {
@@ -76,6 +75,9 @@ impl Member {
             }
             Err(error) => return Err(error.into()),
         };
+        if let Some(signatures) = signatures {
+            signatures.wait();
+        }
         let assigned = if starts.is_empty() {
             self.consumer.incremental_assign(partitions)
         } else {

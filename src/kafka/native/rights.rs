@@ -1,14 +1,15 @@
-//! What the principal may do, as the brokers themselves tell it (KIP-430): two questions of
-//! librdkafka's admin API that rust-rdkafka does not have. Nothing is changed by asking.
+//! What the principal may do, as the brokers themselves tell it (KIP-430).
 
-use std::ffi::{CStr, CString};
-use std::ptr::{self, NonNull};
+use std::ffi::CStr;
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
 use rdkafka::bindings::rd_kafka_AclOperation_t as AclOperation;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
+
+use super::group;
+use super::question::{Question, c_strings, code_of};
 
 /// What a principal may do to one topic or group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,44 +95,16 @@ pub(in crate::kafka) fn of_group<C: ClientContext>(
     group: &str,
     timeout: Duration,
 ) -> Result<Option<Rights>, RDKafkaErrorCode> {
-    let names = c_strings(&[group]);
-    let mut names: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
-    let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
-    let answer = Question::new(client, operation).ask(timeout, |options, queue| {
-        let (client, count) = (client.native_ptr(), names.len());
-        // SAFETY: as for the topics above.
+    let told = group::described(client, group, timeout, |group| {
+        let mut count = 0;
+        // SAFETY: the description lives until this returns, and the list is part of it.
         unsafe {
-            sys::rd_kafka_DescribeConsumerGroups(client, names.as_mut_ptr(), count, options, queue);
+            let first =
+                sys::rd_kafka_ConsumerGroupDescription_authorized_operations(group, &raw mut count);
+            rights(first, count)
         }
     })?;
-    // SAFETY: the event lives until the end of this function, and all that is read here is part
-    // of it.
-    unsafe {
-        let result = sys::rd_kafka_event_DescribeConsumerGroups_result(answer.as_ptr());
-        if result.is_null() {
-            return Err(RDKafkaErrorCode::Fail);
-        }
-        let mut count = 0;
-        let groups = sys::rd_kafka_DescribeConsumerGroups_result_groups(result, &raw mut count);
-        if count == 0 {
-            return Ok(None);
-        }
-        let group = *groups;
-        let error = sys::rd_kafka_ConsumerGroupDescription_error(group);
-        if let Some(code) = code_of(error) {
-            return Err(code);
-        }
-        let mut count = 0;
-        let first =
-            sys::rd_kafka_ConsumerGroupDescription_authorized_operations(group, &raw mut count);
-        Ok(rights(first, count))
-    }
-}
-
-/// Names of topics and groups; one with a zero byte in it is none.
-fn c_strings(names: &[&str]) -> Vec<CString> {
-    let names = names.iter();
-    names.filter_map(|name| CString::new(*name).ok()).collect()
+    Ok(told.flatten())
 }
 
 /// The operations of a list of librdkafka's; null where the brokers tell none.
@@ -147,105 +120,11 @@ unsafe fn rights(first: *const AclOperation, count: usize) -> Option<Rights> {
     Some(Rights(operations.to_vec()))
 }
 
-/// The code of an error, where there is one.
-///
-/// # Safety
-/// `error` is null or an error that lives until this returns.
-unsafe fn code_of(error: *const sys::rd_kafka_error_t) -> Option<RDKafkaErrorCode> {
-    // SAFETY: see above; of null librdkafka says that there is no error.
-    let code = unsafe { sys::rd_kafka_error_code(error) };
-    (code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| code.into())
-}
-
-/// An admin request's options and the queue for its answer, owned.
-struct Question {
-    options: *mut sys::rd_kafka_AdminOptions_t,
-    queue: *mut sys::rd_kafka_queue_t,
-}
-
-impl Question {
-    fn new<C: ClientContext>(client: &Client<C>, operation: sys::rd_kafka_admin_op_t) -> Self {
-        // SAFETY: the client outlives both calls. They give new objects that are ours, never null.
-        unsafe {
-            Self {
-                options: sys::rd_kafka_AdminOptions_new(client.native_ptr(), operation),
-                queue: sys::rd_kafka_queue_new(client.native_ptr()),
-            }
-        }
-    }
-
-    /// Has this broker asked.
-    fn to_broker(&self, id: i32) {
-        // SAFETY: the options are ours, and no text of an error is asked for.
-        unsafe { sys::rd_kafka_AdminOptions_set_broker(self.options, id, ptr::null_mut(), 0) };
-    }
-
-    /// Asks, with the rights, and waits for the answer.
-    fn ask(
-        &self,
-        timeout: Duration,
-        send: impl FnOnce(*const sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
-    ) -> Result<Event, RDKafkaErrorCode> {
-        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: the options are ours. No text of an error is asked for; the error that the
-        // second call may give is ours, and destroying none is nothing.
-        unsafe {
-            sys::rd_kafka_AdminOptions_set_request_timeout(
-                self.options,
-                timeout_ms,
-                ptr::null_mut(),
-                0,
-            );
-            let refused =
-                sys::rd_kafka_AdminOptions_set_include_authorized_operations(self.options, 1);
-            if let Some(refused) = NonNull::new(refused) {
-                sys::rd_kafka_error_destroy(refused.as_ptr());
-            }
-        }
-        send(self.options, self.queue);
-        // SAFETY: the queue is ours. It gives null or an event that is ours.
-        let event = unsafe { sys::rd_kafka_queue_poll(self.queue, timeout_ms) };
-        let event = NonNull::new(event).map(Event);
-        let event = event.ok_or(RDKafkaErrorCode::OperationTimedOut)?;
-        // SAFETY: the event is ours.
-        let code = unsafe { sys::rd_kafka_event_error(event.as_ptr()) };
-        if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            Ok(event)
-        } else {
-            Err(code.into())
-        }
-    }
-}
-
-impl Drop for Question {
-    fn drop(&mut self) {
-        // SAFETY: both are ours. An answer that is still to come holds the queue by itself.
-        unsafe {
-            sys::rd_kafka_AdminOptions_destroy(self.options);
-            sys::rd_kafka_queue_destroy(self.queue);
-        }
-    }
-}
-
-/// An answer, owned.
-struct Event(NonNull<sys::rd_kafka_event_t>);
-
-impl Event {
-    fn as_ptr(&self) -> *mut sys::rd_kafka_event_t {
-        self.0.as_ptr()
-    }
-}
-
-impl Drop for Event {
-    fn drop(&mut self) {
-        // SAFETY: the event is ours, and nothing of it is used any more.
-        unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) };
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ptr;
+
     use rdkafka::ClientConfig;
     use rdkafka::consumer::{BaseConsumer, Consumer};
 

@@ -148,6 +148,7 @@ mod tests {
     use super::*;
     use crate::kafka::context::{DeliveryContext, GroupContext};
     use crate::kafka::delivery::Limits;
+    use crate::kafka::inheritance::Ended;
     use crate::kafka::mock::EmbeddedCluster;
     use crate::kafka::settings::{Guarantee, KafkaSettings};
     use crate::kafka::shutdown::Shutdown;
@@ -174,6 +175,7 @@ mod tests {
             },
             shutdown: Shutdown::default(),
             tables: Live::default(),
+            ended: Ended::default(),
         }
     }
 
