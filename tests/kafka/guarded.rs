@@ -91,7 +91,12 @@ impl Guarded {
 
     /// Gives the user the rights of the page, for the topics and the group of this stage.
     pub(crate) fn grant_all(&self, stage: &Stage) {
-        for line in tested("acls").lines() {
+        self.grant("acls", stage);
+    }
+
+    /// Gives the user the rights of the page's code block behind that mark.
+    pub(crate) fn grant(&self, mark: &str, stage: &Stage) {
+        for line in tested(mark).lines() {
             self.sh(&line.replace("--bootstrap-server kafka:9092 ", ""), stage);
         }
     }
