@@ -15,6 +15,8 @@ use super::error::KafkaError;
 use super::settings::{GroupProtocol, Guarantee, KafkaSettings};
 use super::transaction;
 
+mod aliases;
+
 /// Largest record of a topic whose `max.message.bytes` is not known, in bytes: the brokers' own
 /// default.
 pub const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
@@ -363,6 +365,14 @@ fn pass_through(
                 side,
                 why,
             });
+        }
+        if let Some(other) = aliases::other_name(key) {
+            if properties.contains_key(other) {
+                let reason = format!("`{key}` and `{other}` are one property");
+                return Err(KafkaError::InvalidProperties { side, reason });
+            }
+            // Ours, which would hold as often as not.
+            config.remove(other);
         }
         config.set(key, value);
     }

@@ -146,6 +146,10 @@ impl<'s> Cluster<'s> {
             }
             if let Some((code, text)) = client.context().notes().take_error() {
                 let text = text.replace(['\n', '\r'], " ");
+                if code == RDKafkaErrorCode::SSL {
+                    let reason = text;
+                    return Err(KafkaError::Tls { bootstrap, reason });
+                }
                 if is_authentication(code) {
                     let reason = text;
                     return Err(KafkaError::Authentication { bootstrap, reason });
@@ -195,10 +199,11 @@ impl<'s> Cluster<'s> {
                 }
                 RDKafkaErrorCode::TopicAuthorizationFailed => {
                     let right = if role == SOURCE { "READ" } else { "WRITE" };
-                    return Err(KafkaError::Unauthorized {
-                        bootstrap,
-                        what: format!("{right} on {role} topic {name}, not even DESCRIBE"),
-                    });
+                    // To whom may not even describe it, brokers do not tell whether it is there.
+                    let what = format!(
+                        "{right} on {role} topic {name}, not even DESCRIBE; it may also not exist"
+                    );
+                    return Err(KafkaError::Unauthorized { bootstrap, what });
                 }
                 // A topic just made has no leader yet.
                 _ if Instant::now() < self.deadline => std::thread::sleep(RETRY_PAUSE),
@@ -322,6 +327,5 @@ fn is_authentication(code: RDKafkaErrorCode) -> bool {
         RDKafkaErrorCode::Authentication
             | RDKafkaErrorCode::SaslAuthenticationFailed
             | RDKafkaErrorCode::UnsupportedSASLMechanism
-            | RDKafkaErrorCode::SSL
     )
 }

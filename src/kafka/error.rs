@@ -50,7 +50,7 @@ pub enum KafkaError {
     },
     /// No broker answered.
     #[error(
-        "no broker answered within {seconds} s ({reason}), {bootstrap}: check the address, security.protocol, and that the brokers are up"
+        "no broker answered within {seconds} s ({reason}), {bootstrap}: check the address, that the brokers are up, and that this listener speaks what security.protocol says"
     )]
     Unreachable {
         /// The addresses.
@@ -60,14 +60,24 @@ pub enum KafkaError {
         /// What librdkafka saw last.
         reason: String,
     },
-    /// The brokers do not accept our credentials, or we theirs.
+    /// The brokers do not accept our credentials.
     #[error(
-        "the connection was refused ({reason}), {bootstrap}: check security.protocol, the sasl.* and the ssl.* properties"
+        "the connection was refused ({reason}), {bootstrap}: check sasl.username, sasl.password, sasl.mechanisms and security.protocol"
     )]
     Authentication {
         /// The addresses.
         bootstrap: String,
-        /// What the broker or the TLS library said.
+        /// What the broker said.
+        reason: String,
+    },
+    /// A certificate is not accepted, by us or by the brokers.
+    #[error(
+        "TLS failed ({reason}), {bootstrap}: check ssl.ca.location, that the broker's certificate names this address and is not expired, and ssl.certificate.location if clients need one"
+    )]
+    Tls {
+        /// The addresses.
+        bootstrap: String,
+        /// What the TLS library said.
         reason: String,
     },
     /// A right is missing.

@@ -27,7 +27,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "forced-abort",
-        about: "the transaction aborted in the midst of a batch by another producer of the same id",
+        about: "the transaction aborted in the midst of a batch, by another producer of the same id and by Kafka's own tool",
         run: forced_abort,
         ..Scenario::USUAL
     },
@@ -133,7 +133,11 @@ fn forced_abort(plan: &Plan) -> Told {
     let mut ended = 0;
     for abort in 1..=aborts {
         plan.wait_for_part(&stage, abort, aborts + 1);
-        take_over(&stage);
+        if abort % 2 == 0 {
+            terminate(&stage);
+        } else {
+            take_over(&stage);
+        }
         let part = i64::try_from(plan.part(2 * abort + 1, 2 * aborts + 2)).unwrap();
         wait("it goes on", || {
             // It takes the id back once; then it takes it for a fight, ends and says so.
@@ -158,7 +162,18 @@ fn take_over(stage: &Stage) {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", &stage.bootstrap)
-        .set("transactional.id", format!("{}-a-0", stage.name));
+        .set("transactional.id", transactional_id(stage));
     let other: BaseProducer = config.create().unwrap();
     other.init_transactions(PATIENCE).unwrap();
+}
+
+/// Aborts it as an administrator would.
+fn terminate(stage: &Stage) {
+    let id = transactional_id(stage);
+    let order = ["forceTerminateTransaction", "--transactionalId", &id];
+    tool("kafka-transactions", &order);
+}
+
+fn transactional_id(stage: &Stage) -> String {
+    format!("{}-a-0", stage.name)
 }

@@ -9,14 +9,14 @@ use crate::proof::stage::SOURCE_PARTITIONS;
 use crate::stage::Stage;
 
 /// What a check has said.
-struct Checked {
+pub(crate) struct Checked {
     code: Option<i32>,
     stdout: String,
     stderr: String,
 }
 
 /// Runs a check with that configuration.
-fn check(guarded: &Guarded, config: &str, settings: &[&str]) -> Checked {
+pub(crate) fn check(guarded: &Guarded, config: &str, settings: &[&str]) -> Checked {
     let path = guarded.file("check.toml", config);
     let mut command = Command::new(env!("CARGO_BIN_EXE_netsieve"));
     command.env_clear().envs(guarded.environment());
@@ -38,7 +38,7 @@ fn check(guarded: &Guarded, config: &str, settings: &[&str]) -> Checked {
 
 impl Checked {
     /// It found nothing wrong.
-    fn is_well(&self) {
+    pub(crate) fn is_well(&self) {
         assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""));
     }
 
@@ -49,7 +49,7 @@ impl Checked {
     }
 
     /// It found one thing wrong, in which these words occur.
-    fn says_among_others(&self, parts: &[&str]) {
+    pub(crate) fn says_among_others(&self, parts: &[&str]) {
         assert_eq!(self.code, Some(1), "{}", self.stderr);
         assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
         for part in parts {
@@ -80,7 +80,7 @@ fn check_names_each_missing_right() {
     for (right, what) in [
         (
             "--operation Read --topic network_connection".to_owned(),
-            format!("READ on source topic {name}, not even DESCRIBE"),
+            format!("READ on source topic {name}, not even DESCRIBE; it may also not exist"),
         ),
         (
             "--operation Read --group netsieve".to_owned(),
@@ -88,11 +88,15 @@ fn check_names_each_missing_right() {
         ),
         (
             format!("--operation Write --topic {connections}"),
-            format!("WRITE on output topic {connections}, not even DESCRIBE"),
+            format!(
+                "WRITE on output topic {connections}, not even DESCRIBE; it may also not exist"
+            ),
         ),
         (
             format!("--operation Write --topic {dead_letters}"),
-            format!("WRITE on dead-letter topic {dead_letters}, not even DESCRIBE"),
+            format!(
+                "WRITE on dead-letter topic {dead_letters}, not even DESCRIBE; it may also not exist"
+            ),
         ),
         (
             format!("--operation Write {id}"),
@@ -116,6 +120,7 @@ fn check_names_each_missing_right() {
             .replace("Write", "Describe")
             .replace("Read", "Describe");
         guarded.change(&stage, "add", &described);
+        let what = what.replace("; it may also not exist", "");
         let what = what.replace(", not even DESCRIBE", "");
         check(&guarded, &twice, &[]).says(&missing(what));
         guarded.change(&stage, "remove", &described);
@@ -172,7 +177,7 @@ fn check_names_why_it_is_not_let_in() {
     let (plain, tls) = (guarded.address("SASL"), guarded.address("SSL"));
     let config = |example: &str| guarded.config(&stage, "exactly_once", example);
     let refused = |reason: &str, at: &str| {
-        let remedy = "check security.protocol, the sasl.* and the ssl.* properties";
+        let remedy = "check sasl.username, sasl.password, sasl.mechanisms and security.protocol";
         let end = format!("{at}: {remedy}");
         (
             reason.to_owned(),
@@ -181,13 +186,18 @@ fn check_names_why_it_is_not_let_in() {
         )
     };
     let unanswered = |reason: &str, at: &str| {
-        let remedy = "check the address, security.protocol, and that the brokers are up";
+        let remedy = "check the address, that the brokers are up, and that this listener speaks what security.protocol says";
         let end = format!("{at}: {remedy}");
         (
             reason.to_owned(),
             "no broker answered within 3 s (".to_owned(),
             end,
         )
+    };
+    let untrusted = |reason: &str, at: &str| {
+        let remedy = "check ssl.ca.location, that the broker's certificate names this address and is not expired, and";
+        let end = format!("{at}: {remedy}");
+        (reason.to_owned(), "TLS failed (".to_owned(), end)
     };
     // It is closed again at once.
     let nobody = std::net::TcpListener::bind("127.0.0.1:0")
@@ -214,7 +224,12 @@ fn check_names_why_it_is_not_let_in() {
         (
             "sasl_ssl",
             &[&of_another],
-            refused("certificate verify failed", tls),
+            untrusted("certificate verify failed", tls),
+        ),
+        (
+            "sasl_plaintext",
+            &["kafka.sasl.mechanisms=PLAIN"],
+            refused("Unsupported SASL mechanism", plain),
         ),
         (
             "sasl_ssl",

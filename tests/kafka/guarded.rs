@@ -17,6 +17,8 @@ static TURN: Mutex<()> = Mutex::new(());
 /// The cluster, and a folder for the files that the configurations name.
 pub(crate) struct Guarded {
     variables: HashMap<String, String>,
+    /// Whether it is the cluster of the other tests.
+    is_at_hand: bool,
     folder: TempDir,
     #[expect(dead_code, reason = "it is only held")]
     turn: MutexGuard<'static, ()>,
@@ -27,7 +29,7 @@ impl Guarded {
     pub(crate) fn new() -> Self {
         static STARTED: OnceLock<(HashMap<String, String>, Option<Child>)> = OnceLock::new();
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let (variables, _) = STARTED.get_or_init(|| {
+        let (variables, child) = STARTED.get_or_init(|| {
             if std::env::var_os("NETSIEVE_KAFKA_SASL_BOOTSTRAP").is_some() {
                 return (std::env::vars().collect(), None);
             }
@@ -36,6 +38,7 @@ impl Guarded {
         });
         Self {
             variables: variables.clone(),
+            is_at_hand: child.is_none(),
             folder: tempfile::tempdir().unwrap(),
             turn,
         }
@@ -47,6 +50,10 @@ impl Guarded {
 
     /// Topics of their own, made and read by the administrator.
     pub(crate) fn stage(&self, test: &str) -> Stage {
+        if self.is_at_hand {
+            // Other tests may be about to take its brokers down.
+            return Stage::new(test);
+        }
         Stage::at(self.variable("BOOTSTRAP"), test)
     }
 
@@ -91,7 +98,12 @@ impl Guarded {
 
     /// Gives the user the rights of the page, for the topics and the group of this stage.
     pub(crate) fn grant_all(&self, stage: &Stage) {
-        for line in tested("acls").lines() {
+        self.grant("acls", stage);
+    }
+
+    /// Gives the user the rights of the page's code block behind that mark.
+    pub(crate) fn grant(&self, mark: &str, stage: &Stage) {
+        for line in tested(mark).lines() {
             self.sh(&line.replace("--bootstrap-server kafka:9092 ", ""), stage);
         }
     }

@@ -4,6 +4,7 @@
 mod proof;
 
 mod dlq;
+mod dlq_rights;
 mod faults;
 mod fences;
 mod guarded;

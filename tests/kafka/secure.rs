@@ -1,7 +1,9 @@
-//! `run` with SCRAM, with and without TLS, with no more rights than the page on security says.
+//! `run` with SCRAM and PLAIN, with and without TLS, with no more rights than the page on security
+//! says.
 
 use std::time::{Duration, Instant};
 
+use crate::faults::check;
 use crate::guarded::Guarded;
 use crate::proof::checker::Promise;
 use crate::proof::process::Process;
@@ -76,21 +78,54 @@ fn at_least_once_by_scram_without_tls() {
 
 #[test]
 #[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
-fn a_run_without_a_right_or_with_a_wrong_password_ends_in_one_line() {
+fn each_mechanism_lets_in_who_knows_the_password_and_nobody_else() {
+    let guarded = Guarded::new();
+    for (example, mechanism, refusal) in [
+        ("sasl_plaintext", "SCRAM-SHA-256", "invalid credentials"),
+        ("sasl_plaintext", "SCRAM-SHA-512", "invalid credentials"),
+        ("sasl_ssl", "SCRAM-SHA-256", "invalid credentials"),
+        ("sasl_ssl", "SCRAM-SHA-512", "invalid credentials"),
+        ("sasl_ssl", "PLAIN", "Invalid username or password"),
+    ] {
+        let mut stage = guarded.stage("mechanism");
+        guarded.grant_all(&stage);
+        let config = guarded.config(&stage, "exactly_once", example);
+        let mechanism = format!("kafka.sasl.mechanisms={mechanism}");
+        let right = [mechanism.as_str()];
+        check(&guarded, &config, &right).is_well();
+        for wrong in ["password=wrong", "username=nobody"] {
+            let wrong = format!("kafka.sasl.{wrong}");
+            let wrong = [mechanism.as_str(), &wrong];
+            check(&guarded, &config, &wrong).says_among_others(&[refusal, "check sasl.username"]);
+            ends(&guarded, &config, &wrong, refusal);
+        }
+        let process = Process::start_with(&config, "a", &right, &guarded.environment());
+        stage.feed(MESSAGES / 5);
+        stage.wait_for_all();
+        process.stop();
+        stage.check(Promise::ExactlyOnce);
+    }
+}
+
+/// Starts a run that ends by itself, with one line in which these words occur.
+fn ends(guarded: &Guarded, config: &str, settings: &[&str], words: &str) {
+    let environment = guarded.environment();
+    let (code, log) = Process::start_with(config, "a", settings, &environment).ends();
+    assert_eq!(code, Some(1), "{log}");
+    let said: Vec<_> = log.lines().filter(|line| !line.starts_with('{')).collect();
+    assert_eq!(said.len(), 1, "{log}");
+    assert!(said[0].contains(words), "no `{words}`: {log}");
+    assert!(!log.contains(guarded.password()), "it shows the password");
+}
+
+#[test]
+#[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
+fn a_run_without_a_right_ends_in_one_line() {
     let guarded = Guarded::new();
     let stage = guarded.stage("refused");
     guarded.grant_all(&stage);
     let config = guarded.config(&stage, "exactly_once", "sasl_plaintext");
-    let ends = |settings: &[&str], words: &str| {
-        let environment = guarded.environment();
-        let (code, log) = Process::start_with(&config, "a", settings, &environment).ends();
-        assert_eq!(code, Some(1), "{log}");
-        let said: Vec<_> = log.lines().filter(|line| !line.starts_with('{')).collect();
-        assert_eq!(said.len(), 1, "{log}");
-        assert!(said[0].contains(words), "no `{words}`: {log}");
-        assert!(!log.contains(guarded.password()), "it shows the password");
-    };
-    ends(&["kafka.sasl.password=wrong"], "invalid credentials");
+    let ends = |settings: &[&str], words: &str| ends(&guarded, &config, settings, words);
     let id = "--operation Write --resource-pattern-type prefixed --transactional-id netsieve-";
     guarded.change(&stage, "remove", id);
     let missing = format!(

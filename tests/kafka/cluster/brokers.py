@@ -125,8 +125,11 @@ def make_certificates(folder):
     (folder / "broker.pem").write_text("".join(parts), encoding="ascii")
 
 
-def settings(node, brokers, ports, folder, secure, extra, bind):
-    """The broker's properties: Kafka's own defaults but where a test cluster cannot have them."""
+def settings(node, brokers, ports, folder, login, extra, bind):
+    """The broker's properties: Kafka's own defaults but where a test cluster cannot have them.
+
+    `login` is the name and the password of the one user of a secure cluster, else None.
+    """
     # Two controllers could not lose either of them: of two brokers only the first is one.
     controllers = range(1, (3 if brokers == 3 else 1) + 1)
     roles = "broker,controller" if node in controllers else "broker"
@@ -169,21 +172,30 @@ def settings(node, brokers, ports, folder, secure, extra, bind):
         # The default of 128 MiB is a quarter of the heap.
         "log.cleaner.dedupe.buffer.size": str(16 << 20),
     }
-    if secure:
-        properties |= {
-            "sasl.enabled.mechanisms": ",".join(SCRAM),
-            "ssl.keystore.type": "PEM",
-            "ssl.keystore.location": str(folder / "keys" / "broker.pem"),
-            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            # Who comes by PLAINTEXT is the tests' administrator, and the brokers themselves.
-            "super.users": "User:ANONYMOUS",
-        }
-        module = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-        for listener in ("sasl_plaintext", "sasl_ssl"):
-            for mechanism in SCRAM:
-                name = f"listener.name.{listener}.{mechanism.lower()}.sasl.jaas.config"
-                properties[name] = module
+    if login:
+        properties |= secured(folder, *login)
     return properties | extra
+
+
+def secured(folder, user, password):
+    """The broker's properties that guard it."""
+    properties = {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(folder / "keys" / "broker.pem"),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        # Who comes by PLAINTEXT is the tests' administrator, and the brokers themselves.
+        "super.users": "User:ANONYMOUS",
+    }
+    package = "org.apache.kafka.common.security"
+    modules = {name: f"{package}.scram.ScramLoginModule required;" for name in SCRAM}
+    # It sends the password as it is.
+    plain = {"PLAIN": f'{package}.plain.PlainLoginModule required user_{user}="{password}";'}
+    for listener, offered in (("sasl_plaintext", modules), ("sasl_ssl", modules | plain)):
+        prefix = f"listener.name.{listener}"
+        properties[f"{prefix}.sasl.enabled.mechanisms"] = ",".join(offered)
+        for mechanism, module in offered.items():
+            properties[f"{prefix}.{mechanism.lower()}.sasl.jaas.config"] = module
+    return properties
 
 
 class Broker:
@@ -282,7 +294,8 @@ class Cluster:
         self.brokers = []
         for node in range(1, count + 1):
             path = folder / f"broker-{node}.properties"
-            values = settings(node, count, self.ports, folder, secure, extra or {}, place.bind)
+            login = (self.user, self.password) if secure else None
+            values = settings(node, count, self.ports, folder, login, extra or {}, place.bind)
             path.write_text("".join(f"{k}={v}\n" for k, v in values.items()), encoding="utf-8")
             address = f"{HOST}:{self.ports['PLAINTEXT', node]}"
             self.brokers.append(Broker(node, address, path, place, options, self.logs))
