@@ -147,12 +147,22 @@ pub fn consumer(settings: &KafkaSettings, worker: usize) -> Result<ClientConfig,
     let fetch_bytes = (read_ahead_bytes / FETCHES_AHEAD).max(LEAST_FETCH_BYTES);
     config.set("fetch.max.bytes", fetch_bytes.to_string());
     config.set("fetch.message.max.bytes", (fetch_bytes / 4).to_string());
-    // Of a consumer it bounds no message; but librdkafka refuses fetches that are smaller.
-    config.set("message.max.bytes", fetch_bytes.to_string());
     membership(&mut config, settings, worker)?;
     pass_through(&mut config, &settings.consumer, "consumer")?;
     config.set("auto.offset.reset", "error");
+    let_fetches_be_small(&mut config);
     Ok(config)
+}
+
+/// Sets `message.max.bytes` of a consumer: it bounds no message there, but librdkafka refuses
+/// fetches that are smaller.
+fn let_fetches_be_small(config: &mut ClientConfig) {
+    let fetch_bytes = config.get("fetch.max.bytes");
+    let Some(bytes) = fetch_bytes.and_then(|bytes| bytes.parse::<usize>().ok()) else {
+        return;
+    };
+    let bytes = bytes.clamp(*MESSAGE_MAX_BYTES.start(), *MESSAGE_MAX_BYTES.end());
+    config.set("message.max.bytes", bytes.to_string());
 }
 
 fn membership(
@@ -257,6 +267,7 @@ pub fn inspector(settings: &KafkaSettings) -> Result<ClientConfig, KafkaError> {
     pass_through(&mut config, &settings.consumer, "consumer")?;
     config.set("auto.offset.reset", "error");
     config.set("allow.auto.create.topics", "false");
+    let_fetches_be_small(&mut config);
     Ok(config)
 }
 
@@ -286,6 +297,7 @@ pub(super) fn reader(settings: &KafkaSettings) -> Result<ClientConfig, KafkaErro
         (read_ahead_bytes >> 10).to_string(),
     );
     config.set("fetch.max.bytes", read_ahead_bytes.to_string());
+    let_fetches_be_small(&mut config);
     Ok(config)
 }
 
@@ -534,6 +546,20 @@ mod tests {
         assert_eq!(config.get("batch.size"), Some("1000"));
         assert_eq!(config.get("message.max.bytes"), Some("5000000"));
         config.create_native_config().unwrap();
+    }
+
+    #[test]
+    fn fetches_may_be_as_small_or_large_as_the_user_says() {
+        for bytes in ["1000", "500000", "50000000", "2147483135"] {
+            let mut settings = settings();
+            settings.memory.max_read_ahead_bytes = 64 << 20;
+            let fetch = ("fetch.max.bytes".to_owned(), bytes.to_owned());
+            settings.consumer.extend([fetch]);
+            check(&settings).unwrap();
+            for config in [inspector(&settings), reader(&settings)] {
+                make::<BaseConsumer<Unheard>>(config.unwrap(), "consumer").unwrap();
+            }
+        }
     }
 
     #[test]

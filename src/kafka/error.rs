@@ -215,7 +215,7 @@ pub enum KafkaError {
     },
     /// The group was joined anew, with new clients, again and again.
     #[error(
-        "the group was joined anew {failures} times in a row ({reason}), worker {worker}: check the brokers, then start again; nothing after the last committed offset is done"
+        "the group was joined anew {failures} times in a row ({reason}), worker {worker}: check the brokers, then start again; it goes on from the last committed offsets"
     )]
     NoMember {
         /// The worker's number, from 0.

@@ -101,8 +101,11 @@ impl Ended {
         end: impl Fn(&str) -> Fate,
     ) -> Owners {
         loop {
-            owners
-                .retain(|owner, since_ms| self.once(owner, since_ms, || end(owner)) == Fate::Open);
+            owners.retain(|owner, since_ms| {
+                // It may be over only now: others were waited for.
+                let end = || if is_over() { Fate::Open } else { end(owner) };
+                self.once(owner, since_ms, end) == Fate::Open
+            });
             if owners.is_empty() || is_over() {
                 return owners;
             }
@@ -161,9 +164,10 @@ fn end_those_of_the_gone(
     let asker = asker(settings)?;
     let deadline = Instant::now() + PATIENCE;
     let give_up = || setup.shutdown.is_requested();
-    let committed = assignment::committed(&asker, partitions, deadline, &give_up)?;
+    let committed = assignment::committed(&asker, partitions, deadline, &give_up);
+    // Also when they cannot be read: the worker need not wait until the client has ended.
     drop(unread);
-    let owners = former_owners(&committed, settings);
+    let owners = former_owners(&committed?, settings);
     tracing::debug!(
         worker = setup.number,
         ?owners,
@@ -393,6 +397,21 @@ mod tests {
     }
 
     #[test]
+    fn nobody_else_is_fenced_when_the_time_is_over() {
+        let mut owners = owner("dead-0", &[1]);
+        owners.extend(owner("dead-1", &[1]));
+        let fenced = RefCell::new(Vec::new());
+        let end = |owner: &str| {
+            fenced.borrow_mut().push(owner.to_owned());
+            Fate::Ended
+        };
+        let over = || !fenced.borrow().is_empty();
+        let left = Ended::default().all(owners, over, end);
+        assert_eq!(left, owner("dead-1", &[1]));
+        assert_eq!(*fenced.borrow(), ["dead-0"]);
+    }
+
+    #[test]
     fn an_owner_is_ended_once_for_all_workers_until_it_signs_anew() {
         let ended = Ended::default();
         let fenced = RefCell::new(Vec::new());
@@ -400,7 +419,7 @@ mod tests {
             // Another worker of the process has the same memory.
             ended.clone().all(
                 owners,
-                || true,
+                || !fenced.borrow().is_empty(),
                 |owner| {
                     fenced.borrow_mut().push(owner.to_owned());
                     fate

@@ -84,6 +84,26 @@ impl Setup {
     }
 }
 
+#[cfg(test)]
+impl Setup {
+    /// That of a test's only worker.
+    pub(super) fn of_one(settings: KafkaSettings) -> Self {
+        let bytes = client::DEFAULT_MAX_MESSAGE_BYTES;
+        Self {
+            number: 0,
+            status: Status::new(1, settings.watchdog_stalled_after),
+            settings: Arc::new(settings),
+            limits: Limits {
+                record_bytes: bytes,
+                batch_bytes: bytes,
+            },
+            shutdown: Shutdown::default(),
+            tables: Live::default(),
+            ended: Ended::default(),
+        }
+    }
+}
+
 /// A worker's consumer and producer, and the account of what lies between them.
 pub(super) struct Member {
     pub(super) consumer: Arc<BaseConsumer<GroupContext>>,

@@ -308,9 +308,14 @@ impl Member {
             failure = failure.into_iter().chain(more).reduce(Failure::or_worse);
         }
         if self.transaction.is_open {
-            self.insist("aborting the transaction", |member| {
+            let aborted = self.insist("aborting the transaction", |member| {
                 let aborted = member.delivery.producer().abort_transaction(ONE_CALL);
                 aborted.map_err(|error| NotSent::Refused(error.into()))
+            });
+            // To go back once more would be to ask for the same again, at once and without end.
+            aborted.map_err(|trouble| match trouble {
+                Trouble::Abort(reason) => Trouble::Rejoin(reason),
+                other => other,
             })?;
             self.transaction.is_open = false;
             counter!(names::TRANSACTIONS, "outcome" => "aborted").increment(1);
@@ -452,7 +457,30 @@ fn remedy(error: &TransactionError) -> Remedy {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::producer::BaseRecord;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
     use super::*;
+    use crate::kafka::member::Setup;
+    use crate::kafka::mock::EmbeddedCluster;
+
+    #[test]
+    fn an_abort_that_is_refused_makes_the_clients_anew() {
+        let cluster = EmbeddedCluster::start(&[("in", 1), ("dead", 1)]).unwrap();
+        let bootstrap = cluster.bootstrap_servers();
+        let settings = KafkaSettings::new(&bootstrap, "in", Vec::new(), "dead", "g");
+        let mut member = Member::join(Setup::of_one(settings)).unwrap();
+        member.open().unwrap();
+        let record = BaseRecord::with_opaque_to("dead", 0).key("").payload("");
+        member.delivery.producer().send(record).unwrap();
+        member.delivery.producer().flush(INIT_PATIENCE).unwrap();
+        let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN; 8];
+        cluster
+            .mock()
+            .request_errors(RDKafkaApiKey::EndTxn, &refused);
+        let trouble = member.abort(ONE_CALL).err().unwrap();
+        assert!(matches!(trouble, Trouble::Rejoin(_)), "{trouble:?}");
+    }
 
     #[test]
     fn each_class_of_error_has_its_remedy() {

@@ -147,36 +147,19 @@ mod tests {
 
     use super::*;
     use crate::kafka::context::{DeliveryContext, GroupContext};
-    use crate::kafka::delivery::Limits;
-    use crate::kafka::inheritance::Ended;
     use crate::kafka::mock::EmbeddedCluster;
     use crate::kafka::settings::{Guarantee, KafkaSettings};
-    use crate::kafka::shutdown::Shutdown;
-    use crate::kafka::status::Status;
     use crate::observe::metrics as names;
     use crate::pipeline::code::Warnings;
     use crate::pipeline::enrich::Enrich;
     use crate::pipeline::settings::{Limits as CoreLimits, Settings, SourceFormat};
-    use crate::reference::Live;
 
     fn setup(bootstrap: &str) -> Setup {
         let mut settings = KafkaSettings::new(bootstrap, "in", Vec::new(), "dead", "g");
         settings.guarantee = Guarantee::AtLeastOnce;
         settings.delivery.max_failures = 2;
         settings.delivery.backoff = Duration::ZERO;
-        let limit = 1_000_000;
-        Setup {
-            number: 0,
-            status: Status::new(1, settings.watchdog_stalled_after),
-            settings: Arc::new(settings),
-            limits: Limits {
-                record_bytes: limit,
-                batch_bytes: limit,
-            },
-            shutdown: Shutdown::default(),
-            tables: Live::default(),
-            ended: Ended::default(),
-        }
+        Setup::of_one(settings)
     }
 
     fn core() -> Settings {

@@ -48,7 +48,6 @@ def program(place, *arguments, level="INFO", options=(), name=None):
     return [*place.java(name), *options, *log, "-cp", f"{place.libs}/*", *arguments]
 
 
-
 def class_archive(identity):
     """Kafka's classes as the JVM maps them, which halves the work of a broker's start.
 

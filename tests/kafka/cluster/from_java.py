@@ -93,7 +93,7 @@ def is_here():
             ["java", "-version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=ASK_SECONDS, check=False,
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return False
     version = re.search(rb'version "(\d+)', done.stdout)
     return version is not None and int(version[1]) >= JAVA_AT_LEAST
