@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["output", "dead_letters"])]
     explain: bool,
     /// Take this time (RFC 3339) for now; without it, each message's own timestamp is
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = super::time)]
     now: Option<jiff::Timestamp>,
 }
 
