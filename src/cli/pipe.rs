@@ -41,14 +41,14 @@ pub struct Args {
     files: Vec<PathBuf>,
     /// How messages follow one another: JSON one a line, or protobuf each after its length as
     /// a varint
-    #[arg(long, value_enum, default_value_t = InputFormat::Json)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = InputFormat::Json)]
     input: InputFormat,
     /// Take each whole file as one message, as a Kafka value would be, and detect its format
     #[arg(long, conflicts_with = "input")]
     raw: bool,
     /// Format of events: native JSON, Elastic Common Schema or OCSF one a line, protobuf each
     /// after its length as a varint, or a table for a person
-    #[arg(long, value_enum, default_value_t = OutputFormat::Json)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = OutputFormat::Json)]
     output: OutputFormat,
     /// Write rejects to this file instead of standard error, JSON one a line
     #[arg(long, value_name = "FILE")]
