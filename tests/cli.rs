@@ -56,6 +56,9 @@ fn wrong_usage_is_one_line_and_code_2() {
         &["check", "--set"],
         &["completions"],
         &["completions", "tcl"],
+        &["dlq", "ls", "--reason", "nope"],
+        &["pipe", "--now", "yesterday"],
+        &["submit", "--project", "p", "--timestamp", "noon"],
     ];
     let lines = cases.iter().map(|arguments| error_line(arguments, 2));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
@@ -65,6 +68,9 @@ fn wrong_usage_is_one_line_and_code_2() {
         netsieve: a value is required for '--set <KEY=VALUE>' but none was supplied: see netsieve check --help
         netsieve: the following required arguments were not provided: <SHELL>: see netsieve completions --help
         netsieve: invalid value 'tcl' for '<SHELL>' [possible values: bash, elvish, fish, powershell, zsh]: see netsieve completions --help
+        netsieve: invalid value 'nope' for '--reason <CODE>': there is no reason "nope", see docs/codes.md: see netsieve dlq ls --help
+        netsieve: invalid value 'yesterday' for '--now <TIME>': give a time such as 2026-01-05T08:00:00Z: see netsieve pipe --help
+        netsieve: invalid value 'noon' for '--timestamp <TIME>': give a time such as 2026-01-05T08:00:00Z: see netsieve submit --help
         "#);
     let bare = run(&[]);
     assert_eq!(bare.code, Some(2));

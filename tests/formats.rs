@@ -318,6 +318,13 @@ fn protocols_have_the_names_that_sensors_give_them() {
         ("udp", here, "8.8.8.8:443", "", "quic port - https"),
         ("tcp", "10.0.0.5:22", "", "LISTEN", "ssh port ssh -"),
         (
+            "dccp",
+            "10.0.0.5:6514",
+            "",
+            "LISTEN",
+            "syslog-tls port syslog-tls -",
+        ),
+        (
             "tcp",
             "10.0.0.5:3389",
             "8.8.8.8:50000",

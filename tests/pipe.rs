@@ -288,7 +288,12 @@ fn failures_are_one_line_and_a_code() {
             1,
             "(Is a directory (os error 21)), /: check",
         ),
-        (&protobuf, b"\x05ab", 1, "2 of the 5 bytes"),
+        (
+            &protobuf,
+            b"\x05ab",
+            1,
+            "(the input ends after 2 of the 5 bytes of a message), -: check --input",
+        ),
         (&["pipe", "--now", "noon"], b"", 2, "--now"),
         (&["pipe", "--raw", "--input", "json"], b"", 2, "--raw"),
         (

@@ -1,6 +1,6 @@
 //! Messages to a Kafka topic.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -26,9 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A producer of messages to one topic.
 pub(super) struct Feed {
-    producer: ThreadedProducer<Deliveries>,
+    producer: ThreadedProducer<Notes>,
     topic: String,
-    failed: Arc<Mutex<Option<ClientError>>>,
 }
 
 /// A message to be sent.
@@ -50,20 +49,36 @@ impl From<Generated> for Message {
     }
 }
 
-/// Keeps the first delivery that failed.
-struct Deliveries(Arc<Mutex<Option<ClientError>>>);
+/// What the producer's own thread tells of.
+#[derive(Default)]
+struct Notes {
+    /// The first delivery that failed.
+    failed: Mutex<Option<ClientError>>,
+    /// Why brokers could not be reached, as librdkafka said it last.
+    unreachable: Mutex<Option<String>>,
+}
 
-impl ClientContext for Deliveries {}
+impl ClientContext for Notes {
+    fn error(&self, error: ClientError, reason: &str) {
+        // "All brokers are down" follows the cause and would hide it.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *lock(&self.unreachable) = Some(reason.to_owned());
+        }
+    }
+}
 
-impl ProducerContext for Deliveries {
+impl ProducerContext for Notes {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         if let Err((error, _)) = result {
-            let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            first.get_or_insert_with(|| error.clone());
+            lock(&self.failed).get_or_insert_with(|| error.clone());
         }
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Feed {
@@ -85,14 +100,12 @@ impl Feed {
         for (name, value) in properties {
             config.set(name, value);
         }
-        let failed = Arc::default();
-        let producer: ThreadedProducer<Deliveries> = config
-            .create_with_context(Deliveries(Arc::clone(&failed)))
+        let producer: ThreadedProducer<Notes> = config
+            .create_with_context(Notes::default())
             .map_err(|error| CliError::usage(client::refused(&error, "producer")))?;
         let feed = Self {
             producer,
             topic: topic.to_owned(),
-            failed,
         };
         feed.find_topic(bootstrap)?;
         Ok(feed)
@@ -108,7 +121,9 @@ impl Feed {
                 CliError::from(KafkaError::Unreachable {
                     bootstrap: bootstrap.to_owned(),
                     seconds: PATIENCE.as_secs(),
-                    reason: error.to_string(),
+                    reason: lock(&self.notes().unreachable)
+                        .take()
+                        .unwrap_or_else(|| error.to_string()),
                 })
             })?;
             let of_topic = metadata.topics().first();
@@ -161,11 +176,14 @@ impl Feed {
     }
 
     fn check(&self) -> Result<(), CliError> {
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*failed {
+        match &*lock(&self.notes().failed) {
             Some(error) => Err(self.undelivered(error)),
             None => Ok(()),
         }
+    }
+
+    fn notes(&self) -> &Notes {
+        self.producer.client().context()
     }
 
     fn undelivered(&self, error: &ClientError) -> CliError {

@@ -126,7 +126,7 @@ fn length(input: &mut impl BufRead) -> io::Result<Option<u64>> {
             return Ok(Some(value));
         }
     }
-    let why = "a message's length is no varint: is this length-delimited protobuf?";
+    let why = "a message's length is no varint";
     Err(io::Error::new(io::ErrorKind::InvalidData, why))
 }
 

@@ -234,7 +234,9 @@ fn progress(args: &Args, target: &Target) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(args.messages);
-    match ProgressStyle::with_template("{bar:30} {pos}/{len} messages {per_sec} {eta}") {
+    match ProgressStyle::with_template(
+        "{bar:30} {human_pos}/{human_len} messages {per_sec:0} {eta}",
+    ) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

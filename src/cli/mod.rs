@@ -78,6 +78,12 @@ pub struct Global {
     pub log_format: Option<String>,
 }
 
+/// A point in time as a flag gives it.
+fn time(text: &str) -> Result<jiff::Timestamp, &'static str> {
+    text.parse()
+        .map_err(|_| "give a time such as 2026-01-05T08:00:00Z")
+}
+
 impl Global {
     /// These flags with those over them that stand behind the subcommand's name.
     fn under(self, behind: Self) -> Self {
@@ -195,11 +201,16 @@ fn usage(error: &clap::Error) -> ExitCode {
 /// What prints the help that a wrong usage is answered by: the subcommand's, where one was named.
 fn help() -> String {
     let command = Arguments::command();
-    let mut given = std::env::args_os().skip(1);
-    match given.find_map(|word| command.find_subcommand(word)) {
-        Some(named) => format!("netsieve {} --help", named.get_name()),
-        None => "netsieve --help".to_owned(),
+    let mut of = &command;
+    let mut words = vec!["netsieve"];
+    for word in std::env::args_os().skip(1) {
+        if let Some(named) = of.find_subcommand(word) {
+            of = named;
+            words.push(of.get_name());
+        }
     }
+    words.push("--help");
+    words.join(" ")
 }
 
 /// clap's message without its usage and its advice.

@@ -41,14 +41,14 @@ pub struct Args {
     files: Vec<PathBuf>,
     /// How messages follow one another: JSON one a line, or protobuf each after its length as
     /// a varint
-    #[arg(long, value_enum, default_value_t = InputFormat::Json)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = InputFormat::Json)]
     input: InputFormat,
     /// Take each whole file as one message, as a Kafka value would be, and detect its format
     #[arg(long, conflicts_with = "input")]
     raw: bool,
     /// Format of events: native JSON, Elastic Common Schema or OCSF one a line, protobuf each
     /// after its length as a varint, or a table for a person
-    #[arg(long, value_enum, default_value_t = OutputFormat::Json)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = OutputFormat::Json)]
     output: OutputFormat,
     /// Write rejects to this file instead of standard error, JSON one a line
     #[arg(long, value_name = "FILE")]
@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["output", "dead_letters"])]
     explain: bool,
     /// Take this time (RFC 3339) for now; without it, each message's own timestamp is
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = super::time)]
     now: Option<jiff::Timestamp>,
 }
 
@@ -114,10 +114,10 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
     if io::stderr().is_terminal() {
         let tally = &pipe.emitted.tally;
         eprintln!("{}", summary(tally));
-        if has_no_json(tally) {
+        if has_no_message(tally) {
             eprintln!(
-                "Nothing in it is JSON: what netstat and other tools print is made into messages \
-                 by netsieve submit."
+                "No line of it is a message: one over several lines is read by --raw, and what \
+                 netstat and other tools print is made into messages by netsieve submit."
             );
         }
     }
@@ -175,6 +175,19 @@ fn cannot(verb: &str, path: &Path, error: &io::Error) -> CliError {
     CliError::failure(format!(
         "cannot {verb} ({error}), {path}: check the path and its rights"
     ))
+}
+
+/// A failure to read: of the file, or of what is in it.
+fn unread(path: &Path, error: &io::Error) -> CliError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
+            let path = path.display();
+            CliError::failure(format!(
+                "not length-delimited protobuf ({error}), {path}: check --input, and that the file is whole"
+            ))
+        }
+        _ => cannot("read", path, error),
+    }
 }
 
 /// What comes out of a message is written in portions of about this size.
@@ -280,7 +293,7 @@ impl<W: Write> Pipe<W> {
                 self.sink.flush()?;
             }
             let size = framing::next(&mut input, framing, max_bytes, &mut message)
-                .map_err(|error| Stop::Failed(cannot("read", path, &error)))?;
+                .map_err(|error| Stop::Failed(unread(path, &error)))?;
             let Some(size) = size else { break };
             self.process(&message, size, topic, offset)?;
             if framing == Framing::Whole {
@@ -450,11 +463,11 @@ fn progress(args: &Args, files: &[PathBuf]) -> Option<ProgressBar> {
     Some(ProgressBar::new(total).with_style(style))
 }
 
-/// Whether there was text and no message, as when a tool's output is given in place of messages.
-fn has_no_json(tally: &Tally) -> bool {
+/// Whether there was text and no message, as when a tool's output or a message that is laid out
+/// over lines is given in place of messages. A line of the latter may be an object of its own.
+fn has_no_message(tally: &Tally) -> bool {
     let malformed = tally.rejected(Reason::Rejection(Rejection::MalformedJson));
-    let empty = tally.rejected(Reason::Rejection(Rejection::EmptyMessage));
-    malformed > 0 && malformed + empty == tally.messages
+    malformed > 0 && tally.rejected_messages == tally.messages
 }
 
 fn summary(tally: &Tally) -> String {

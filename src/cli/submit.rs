@@ -78,7 +78,7 @@ struct MetadataArgs {
     #[arg(long, value_name = "HOST")]
     source: Option<String>,
     /// When the data were sent, RFC 3339; by default now
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = super::time)]
     timestamp: Option<Timestamp>,
     /// When the data must be removed, RFC 3339, or days from the timestamp as +30d; by default
     /// +30d

@@ -21,6 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How often a pause looks whether it is to be given up.
 const GLANCE: Duration = Duration::from_millis(50);
+/// Shortest time that a request has, however little is left: of none at all there would be no end.
+const LEAST_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// How a registry is reached, and what it is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,9 +117,9 @@ pub fn examine(
         }
         asked.push(framed);
         let subject = &framed.subject;
-        // Two requests may be needed. Of no time at all there would be no end.
+        // Two requests may be needed.
         let left = end.saturating_duration_since(Instant::now()) / 2;
-        let longest = settings.timeout.min(left).max(GLANCE);
+        let longest = settings.timeout.min(left).max(LEAST_TIMEOUT);
         let standing = client.standing(subject, &Schema::of(framed.format), longest);
         let found = standing.map(|standing| match standing {
             Standing::Known(id) => format!("subject {subject} has the schema, id {id}"),

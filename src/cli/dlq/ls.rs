@@ -30,7 +30,7 @@ pub(super) struct Args {
     #[command(flatten)]
     which: Which,
     /// Width of the slots of time
-    #[arg(long, value_enum, default_value_t = Per::Day)]
+    #[arg(long, value_name = "WIDTH", value_enum, default_value_t = Per::Day)]
     per: Per,
     /// Most lines of each table; the JSON has all
     #[arg(long, value_name = "LINES", default_value_t = 20)]

@@ -17,7 +17,7 @@ impl Progress {
         } else {
             ProgressBar::hidden()
         };
-        let style = "{bar:30} {human_pos}/{human_len} {per_sec} {eta} {msg}";
+        let style = "{bar:30} {human_pos}/{human_len} {per_sec:0} {eta} {msg}";
         Self(match ProgressStyle::with_template(style) {
             Ok(style) => bar.with_style(style),
             Err(_) => bar,

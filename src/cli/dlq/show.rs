@@ -42,7 +42,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     limit: u64,
     /// How the bytes are shown
-    #[arg(long, value_enum, default_value_t = Raw::Auto)]
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Raw::Auto)]
     raw: Raw,
     /// Print one JSON object a line
     #[arg(long, conflicts_with = "raw")]

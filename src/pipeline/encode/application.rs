@@ -2,10 +2,12 @@
 //!
 //! ECS wants the protocol of the application layer in `network.protocol`, "for example, http, dns,
 //! or ssh". IANA names the services of ports, which is often the same word, and sometimes another
-//! one. The tables here have those whose protocol Packetbeat and Zeek, as Elastic reads them, call
-//! otherwise, so that searches written for those find these events too. A service is here only
-//! where its registration is for that very protocol: what people are used to run on a port that is
-//! registered for something else is no reason.
+//! one. The tables here have those whose protocol goes by another name, mostly that of Packetbeat
+//! or Zeek, as Elastic reads them, so that searches written for these find these events too. Where
+//! the two differ, one was chosen: `dhcp` is Zeek's, whereas Packetbeat has `dhcpv4`, and `tls` is
+//! Packetbeat's, whereas Zeek has `ssl`. A service is here only where its registration is for that
+//! very protocol: what people are used to run on a port that is registered for something else is no
+//! reason.
 
 use super::Event;
 use crate::pipeline::enrich::direction::Initiator;
@@ -37,7 +39,7 @@ pub const PROTOCOLS: &[(&str, &str)] = &[
 ];
 
 /// IANA's services that are another protocol inside TLS, of which TLS is all that is to be seen on
-/// the wire; sorted. Over UDP they are not TLS.
+/// the wire; sorted. Over UDP and DCCP they are not TLS.
 pub const OVER_TLS: &[&str] = &[
     "amqps",
     "docker-s",
@@ -46,7 +48,6 @@ pub const OVER_TLS: &[&str] = &[
     "ftps-data",
     "https",
     "imaps",
-    "ipps",
     "ircs-u",
     "ldaps",
     "msft-gc-ssl",
@@ -91,7 +92,8 @@ pub(super) fn protocol<'a>(event: &Event<'a>) -> Option<(&'a str, Basis)> {
     if let Some(top) = top.filter(|top| *top != transport.name) {
         return Some((top, Basis::Stack));
     }
-    let is_datagram = matches!(transport.number, Some(17 | 136));
+    // UDP, DCCP and UDP-Lite, over which it is DTLS (RFC 6347, RFC 5238) or QUIC.
+    let is_datagram = matches!(transport.number, Some(17 | 33 | 136));
     let service = service(event)?;
     Some((of_service(service, is_datagram), Basis::Port))
 }
@@ -129,13 +131,15 @@ mod tests {
     use crate::pipeline::normalize::services;
 
     #[test]
-    fn every_service_of_the_tables_is_one_of_ianas() {
+    fn every_service_of_the_tables_is_the_first_one_of_a_port() {
         assert!(PROTOCOLS.is_sorted_by(|one, next| one.0 < next.0));
         assert!(OVER_TLS.is_sorted_by(|one, next| one < next));
         let named = PROTOCOLS.iter().map(|(service, _)| *service);
         for service in named.chain(OVER_TLS.iter().copied()) {
-            let is_registered = services::all().any(|(name, _)| name == service);
-            assert!(is_registered, "{service}");
+            let mut all = services::all();
+            let places = all.find(|(name, _)| *name == service).map(|of| of.1);
+            let is_of_a_port = places.is_some_and(|mut of| of.any(|place| place.is_first));
+            assert!(is_of_a_port, "{service}");
         }
     }
 

@@ -121,7 +121,12 @@ fn perimeter(of: &Explained<'_, '_>, direction: Direction, remote: &Endpoint<'_>
     }
     let local = side(&of.record.local, of.evidence.local_is_internal);
     let remote = side(remote, of.evidence.remote_is_internal);
-    let sides = format!("{local}, {remote}");
+    // Within a host both ends often have the same address.
+    let sides = if local == remote {
+        local
+    } else {
+        format!("{local}, {remote}")
+    };
     match direction.perimeter {
         Perimeter::Internal | Perimeter::External => format!("{name}: {sides}"),
         Perimeter::Inbound | Perimeter::Outbound | Perimeter::Unknown => {
