@@ -53,7 +53,8 @@ const SUBJECT_NOT_FOUND: u32 = 40401;
 const SCHEMA_NOT_FOUND: u32 = 40403;
 
 const WRONG_API: &str = "check that it has Confluent's API there";
-const HELD_OTHERWISE: &str = "see what the subject holds, or name another by outputs[].subject";
+const HELD_OTHERWISE: &str =
+    "see what the subject holds, or choose other subjects by outputs[].subject";
 
 /// How a schema stands with its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

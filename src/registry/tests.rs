@@ -257,7 +257,7 @@ fn nothing_is_registered_to_see_whether_it_could_be() {
             other,
             &[],
             Err(
-                " (it is not compatible with the subject's latest one), URL: see what the subject holds, or name another by outputs[].subject",
+                " (it is not compatible with the subject's latest one), URL: see what the subject holds, or choose other subjects by outputs[].subject",
             ),
             &[LOOK_UP, COMPARE],
         ),
