@@ -9,7 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::StartAt;
 use super::context::GroupContext;
-use super::error::KafkaError;
+use super::error::{self, KafkaError};
 use super::offsets::PartitionOffset;
 use super::settings::OnDataLoss;
 use crate::observe::metrics as names;
@@ -150,13 +150,16 @@ fn start(
 /// Of an offset beyond the end it cannot be told whether the topic was made anew, of which nothing
 /// was read yet, or has lost its end, so that all that is left was read. The first record is where
 /// nothing is lost in either case.
-fn lost(offset: i64, (low, high): (i64, i64)) -> (Option<u64>, &'static str) {
-    if offset > high {
-        let what = "the topic was made anew or has lost its end; going on with its first record, so that what was read before and is still there comes again";
-        return (None, what);
-    }
-    let what = "records were deleted before they were read; going on with the first one left";
-    (Some(low.abs_diff(offset)), what)
+fn lost(offset: i64, (low, high): (i64, i64)) -> (Option<u64>, String) {
+    let (what, _) = error::loss(offset, high);
+    let (records, how) = if offset > high {
+        let how =
+            "with its first record, so that what was read before and is still there comes again";
+        (None, how)
+    } else {
+        (Some(low.abs_diff(offset)), "with the first one left")
+    };
+    (records, format!("{what}; going on {how}"))
 }
 
 /// The error for a partition whose next offset turned out to be out of range.

@@ -248,7 +248,7 @@ pub enum KafkaError {
 }
 
 /// What has happened to a partition whose next offset is out of range, and how it would go on.
-fn loss(offset: i64, high: i64) -> (&'static str, &'static str) {
+pub(super) fn loss(offset: i64, high: i64) -> (&'static str, &'static str) {
     if offset > high {
         (
             "the topic was made anew or has lost its end",
