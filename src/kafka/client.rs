@@ -2,6 +2,7 @@
 //! them, except those that would break what netsieve promises.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
@@ -36,7 +37,8 @@ const ROOM: &str = "netsieve itself bounds what is in flight, by its bytes";
 
 /// How long the brokers leave a transaction open, in milliseconds. After a crash those who read
 /// committed records only wait so long, and at most 10 s more, for what was in the air.
-const TRANSACTION_TIMEOUT_MS: &str = "10000";
+const TRANSACTION_TIMEOUT_MS: u64 = 10_000;
+const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
 
 /// How long a connection may be idle, in milliseconds, while a transactional call can be under way.
 ///
@@ -241,7 +243,7 @@ pub fn producer(
     config.set("queue.buffering.max.kbytes", kilobytes.to_string());
     if settings.guarantee == Guarantee::ExactlyOnce {
         config.set("transactional.id", transaction::id(settings, worker));
-        config.set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS);
+        config.set(TRANSACTION_TIMEOUT, TRANSACTION_TIMEOUT_MS.to_string());
         config.set("connections.max.idle.ms", IDLE_CONNECTION_MS);
     }
     pass_through(&mut config, &settings.producer, "producer")?;
@@ -253,6 +255,14 @@ pub fn producer(
         .max(1);
     config.set("batch.size", batch_bytes.to_string());
     Ok(config)
+}
+
+/// How long the brokers leave a transaction of these settings open.
+pub(super) fn transaction_timeout(settings: &KafkaSettings) -> Duration {
+    let own = settings.producer.get(TRANSACTION_TIMEOUT);
+    // What is no number librdkafka has refused.
+    let own = own.and_then(|value| value.trim().parse().ok());
+    Duration::from_millis(own.unwrap_or(TRANSACTION_TIMEOUT_MS))
 }
 
 /// librdkafka's own `batch.size`.
@@ -532,6 +542,21 @@ mod tests {
             assert!(error.to_string().contains(property), "{error}");
             assert!(error.is_configuration());
         }
+    }
+
+    #[test]
+    fn the_time_out_of_a_transaction_may_be_the_users() {
+        let mut settings = settings();
+        let of = |settings: &KafkaSettings| {
+            let config = producer(settings, 0, 1_000, 1_000).unwrap();
+            let told = config.get(TRANSACTION_TIMEOUT).unwrap().parse().unwrap();
+            assert_eq!(transaction_timeout(settings), Duration::from_millis(told));
+            told
+        };
+        assert_eq!(of(&settings), TRANSACTION_TIMEOUT_MS);
+        let own = (TRANSACTION_TIMEOUT.to_owned(), "60000".to_owned());
+        settings.producer.insert(own.0, own.1);
+        assert_eq!(of(&settings), 60_000);
     }
 
     #[test]

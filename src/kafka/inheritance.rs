@@ -37,8 +37,10 @@ use super::transaction;
 const OWNER: &str = "netsieve:";
 /// How long taking a transactional id over may take at once.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long it is tried, from the assignment on: by then the brokers have ended it themselves.
+/// How long reading the signatures is tried.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often the brokers look for transactions that are open for too long, by their default.
+const LOOKED_AFTER: Duration = Duration::from_secs(10);
 /// How many owners are looked after at an assignment, at most.
 const MOST_OWNERS: usize = 64;
 /// How many owners are remembered whose transactions are ended, at most.
@@ -122,22 +124,25 @@ impl Ended {
 pub(super) struct Reading(Receiver<()>);
 
 impl Reading {
-    /// Has this done by a thread of its own; it drops the sender when the signatures are read.
+    /// Has this done by a thread of its own, which tells when the signatures are read, or drops
+    /// the sender when they cannot be.
     fn by(worker: usize, work: impl FnOnce(Sender<()>) + Send + 'static) -> Self {
-        let (unread, read) = mpsc::channel();
+        let (told, read) = mpsc::channel();
         let thread = std::thread::Builder::new().name(format!("inheritance-{worker}"));
-        if let Err(error) = thread.spawn(move || work(unread)) {
+        if let Err(error) = thread.spawn(move || work(told)) {
             tracing::warn!(%error, "what former members left open is left to the brokers");
         }
         Self(read)
     }
 
-    /// Waits until they are read, or cannot be.
-    pub(super) fn wait(self) {
+    /// Waits until they are read, or cannot be; gives whether they are.
+    pub(super) fn wait(self) -> bool {
         // The reading itself ends sooner.
-        if self.0.recv_timeout(PATIENCE + ANSWER_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
+        let read = self.0.recv_timeout(PATIENCE + ANSWER_TIMEOUT);
+        if read == Err(RecvTimeoutError::Timeout) {
             tracing::warn!("who has left something open on new partitions is not known in time");
         }
+        read.is_ok()
     }
 }
 
@@ -145,8 +150,8 @@ impl Reading {
 /// no members of the group any more. What cannot be ended the brokers end when its time is over.
 pub(super) fn settle(setup: &Setup, partitions: &TopicPartitionList) -> Reading {
     let (setup, partitions) = (setup.clone(), partitions.clone());
-    Reading::by(setup.number, move |unread| {
-        if let Err(error) = end_those_of_the_gone(&setup, &partitions, unread) {
+    Reading::by(setup.number, move |read| {
+        if let Err(error) = end_those_of_the_gone(&setup, &partitions, read) {
             tracing::warn!(%error, "what former members left open is left to the brokers");
         }
     })
@@ -155,24 +160,30 @@ pub(super) fn settle(setup: &Setup, partitions: &TopicPartitionList) -> Reading 
 fn end_those_of_the_gone(
     setup: &Setup,
     partitions: &TopicPartitionList,
-    unread: Sender<()>,
+    read: Sender<()>,
 ) -> Result<(), KafkaError> {
     if partitions.count() == 0 {
         return Ok(());
     }
     let settings = &setup.settings;
     let asker = asker(settings)?;
-    let deadline = Instant::now() + PATIENCE;
+    let begun = Instant::now();
     let give_up = || setup.shutdown.is_requested();
-    let committed = assignment::committed(&asker, partitions, deadline, &give_up);
-    // Also when they cannot be read: the worker need not wait until the client has ended.
-    drop(unread);
+    let committed = assignment::committed(&asker, partitions, begun + PATIENCE, &give_up);
+    if committed.is_ok() {
+        // One that waits no longer need not hear it.
+        let _: Result<(), _> = read.send(());
+    }
+    // The worker need not wait until the client has ended.
+    drop(read);
     let owners = former_owners(&committed?, settings);
     tracing::debug!(
         worker = setup.number,
         ?owners,
         "who committed last of what is taken over"
     );
+    // By then the brokers have ended it themselves.
+    let deadline = begun + client::transaction_timeout(settings) + LOOKED_AFTER;
     let is_over = || Instant::now() >= deadline || give_up();
     let left = setup
         .ended
@@ -351,16 +362,21 @@ mod tests {
         use std::sync::atomic::{AtomicBool, Ordering};
         let is_read = Arc::new(AtomicBool::new(false));
         let (seen, (goes_on, to_go_on)) = (Arc::clone(&is_read), mpsc::channel());
-        let reading = Reading::by(0, move |unread| {
+        let reading = Reading::by(0, move |read| {
             std::thread::sleep(RETRY_PAUSE);
             is_read.store(true, Ordering::SeqCst);
-            drop(unread);
+            read.send(()).unwrap();
             // What it does after that is not waited for.
             let _: Result<(), _> = to_go_on.recv();
         });
-        reading.wait();
+        assert!(reading.wait());
         assert!(seen.load(Ordering::SeqCst));
         drop::<Sender<()>>(goes_on);
+    }
+
+    #[test]
+    fn signatures_that_cannot_be_read_are_not_waited_for() {
+        assert!(!Reading::by(0, drop::<Sender<()>>).wait());
     }
 
     #[test]

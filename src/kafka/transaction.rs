@@ -68,7 +68,8 @@ enum Remedy {
 /// What a transaction of a worker is about.
 #[derive(Debug)]
 pub(super) struct Transaction {
-    is_open: bool,
+    /// When the one that is open was begun.
+    begun: Option<Instant>,
     /// When the transactional id was taken over, in milliseconds since 1970.
     since_ms: i64,
     /// Whether there may be partitions whose offsets do not say yet who reads them.
@@ -83,7 +84,7 @@ pub(super) struct Transaction {
 impl Default for Transaction {
     fn default() -> Self {
         Self {
-            is_open: false,
+            begun: None,
             since_ms: 0,
             is_unsigned: false,
             last_message: None,
@@ -96,7 +97,7 @@ impl Default for Transaction {
 impl Transaction {
     /// Whether one is open.
     pub(super) fn is_open(&self) -> bool {
-        self.is_open
+        self.begun.is_some()
     }
 
     /// Messages whose offsets were committed, so far.
@@ -168,7 +169,7 @@ impl Member {
         }
         let now = Instant::now();
         self.transaction.last_message = Some(now);
-        if self.transaction.is_open {
+        if self.transaction.is_open() {
             return Ok(());
         }
         if self.transaction.is_unsigned {
@@ -182,7 +183,7 @@ impl Member {
     fn open(&mut self) -> Result<(), Trouble> {
         let begun = self.delivery.producer().begin_transaction();
         begun.map_err(|error| self.trouble("beginning a transaction", &error.into()))?;
-        self.transaction.is_open = true;
+        self.transaction.begun = Some(Instant::now());
         Ok(())
     }
 
@@ -209,7 +210,7 @@ impl Member {
             let committed = member.delivery.producer().commit_transaction(ONE_CALL);
             committed.map_err(|error| NotSent::Refused(error.into()))
         })?;
-        self.transaction.is_open = false;
+        self.transaction.begun = None;
         counter!(names::TRANSACTIONS, "outcome" => "committed").increment(1);
         Ok(())
     }
@@ -217,7 +218,7 @@ impl Member {
     /// Ends the transaction: everything of it is delivered, its offsets go with it, and it is
     /// committed. To be called between two messages only.
     pub(super) fn commit_transaction(&mut self) -> Result<(), Trouble> {
-        if !self.transaction.is_open {
+        if !self.transaction.is_open() {
             return Ok(());
         }
         let since = Instant::now();
@@ -253,7 +254,7 @@ impl Member {
     /// Ends the transaction early when there is nothing more to read for now.
     pub(super) fn commit_at_end(&mut self) -> Result<(), Trouble> {
         let now = Instant::now();
-        if !self.transaction.is_open || now < self.transaction.next_look {
+        if !self.transaction.is_open() || now < self.transaction.next_look {
             return Ok(());
         }
         self.transaction.next_look = now + LOOK;
@@ -279,7 +280,7 @@ impl Member {
 
     /// How long a poll may wait for a message.
     pub(super) fn poll_timeout(&self, now: Instant, longest: Duration) -> Duration {
-        let remaining = if self.transaction.is_open {
+        let remaining = if self.transaction.is_open() {
             self.pace.remaining_early(now)
         } else if self.is_transactional() {
             longest
@@ -307,7 +308,7 @@ impl Member {
             let more = self.take_back(STEP);
             failure = failure.into_iter().chain(more).reduce(Failure::or_worse);
         }
-        if self.transaction.is_open {
+        if self.transaction.is_open() {
             let aborted = self.insist("aborting the transaction", |member| {
                 let aborted = member.delivery.producer().abort_transaction(ONE_CALL);
                 aborted.map_err(|error| NotSent::Refused(error.into()))
@@ -317,7 +318,7 @@ impl Member {
                 Trouble::Abort(reason) => Trouble::Rejoin(reason),
                 other => other,
             })?;
-            self.transaction.is_open = false;
+            self.transaction.begun = None;
             counter!(names::TRANSACTIONS, "outcome" => "aborted").increment(1);
         }
         self.acknowledged.forget();
@@ -331,7 +332,7 @@ impl Member {
     /// do it too, or else the brokers, when its time is over.
     pub(super) fn abandon(&mut self, deadline: Instant) {
         self.take_back(Duration::ZERO);
-        while self.transaction.is_open && Instant::now() < deadline {
+        while self.transaction.is_open() && Instant::now() < deadline {
             let left = deadline.saturating_duration_since(Instant::now());
             let aborted = self
                 .delivery
@@ -339,7 +340,7 @@ impl Member {
                 .abort_transaction(left.min(ONE_CALL));
             match aborted.map_err(TransactionError::from) {
                 Ok(()) => {
-                    self.transaction.is_open = false;
+                    self.transaction.begun = None;
                     counter!(names::TRANSACTIONS, "outcome" => "aborted").increment(1);
                 }
                 Err(error) if remedy(&error) == Remedy::Again => {
@@ -354,7 +355,7 @@ impl Member {
                 }
             }
         }
-        self.transaction.is_open = false;
+        self.transaction.begun = None;
     }
 
     fn await_deliveries(&mut self) -> Result<(), Trouble> {
@@ -423,6 +424,9 @@ impl Member {
     fn trouble(&self, what: &str, error: &TransactionError) -> Trouble {
         match remedy(error) {
             Remedy::Abort => Trouble::Abort(self.told(what, error)),
+            Remedy::Fenced if self.has_outlived_time_out() => Trouble::Rejoin(format!(
+                "{what}: the transaction was open for longer than its time-out"
+            )),
             Remedy::Fenced => Trouble::Fenced,
             Remedy::Unauthorized => {
                 let what = if error.code == Code::GroupAuthorizationFailed {
@@ -434,6 +438,14 @@ impl Member {
             }
             Remedy::Again | Remedy::Rebuild => Trouble::Rejoin(format!("{what}: {}", error.reason)),
         }
+    }
+
+    /// Whether the brokers may have ended the transaction for its age: while they did not answer,
+    /// or this process stood still. The same error tells of another process with its id.
+    fn has_outlived_time_out(&self) -> bool {
+        let time_out = client::transaction_timeout(&self.setup.settings);
+        let begun = self.transaction.begun;
+        begun.is_some_and(|begun| begun.elapsed() >= time_out)
     }
 
     /// The transactional id.
@@ -464,8 +476,9 @@ mod tests {
     use crate::kafka::member::Setup;
     use crate::kafka::mock::EmbeddedCluster;
 
-    #[test]
-    fn an_abort_that_is_refused_makes_the_clients_anew() {
+    /// What comes of an abort, of a transaction of that age, to which the brokers answer with this
+    /// error.
+    fn refused_abort(error: RDKafkaRespErr, age: Duration) -> Trouble {
         let cluster = EmbeddedCluster::start(&[("in", 1), ("dead", 1)]).unwrap();
         let bootstrap = cluster.bootstrap_servers();
         let settings = KafkaSettings::new(&bootstrap, "in", Vec::new(), "dead", "g");
@@ -474,12 +487,30 @@ mod tests {
         let record = BaseRecord::with_opaque_to("dead", 0).key("").payload("");
         member.delivery.producer().send(record).unwrap();
         member.delivery.producer().flush(INIT_PATIENCE).unwrap();
-        let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN; 8];
+        member.transaction.begun = Instant::now().checked_sub(age);
         cluster
             .mock()
-            .request_errors(RDKafkaApiKey::EndTxn, &refused);
-        let trouble = member.abort(ONE_CALL).err().unwrap();
+            .request_errors(RDKafkaApiKey::EndTxn, &[error; 8]);
+        member.abort(ONE_CALL).err().unwrap()
+    }
+
+    #[test]
+    fn an_abort_that_is_refused_makes_the_clients_anew() {
+        let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN;
+        let trouble = refused_abort(unknown, Duration::ZERO);
         assert!(matches!(trouble, Trouble::Rejoin(_)), "{trouble:?}");
+    }
+
+    #[test]
+    fn a_transaction_that_has_outlived_its_time_out_is_no_fight_for_its_id() {
+        let fenced = RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED;
+        let trouble = refused_abort(fenced, Duration::ZERO);
+        assert!(matches!(trouble, Trouble::Fenced), "{trouble:?}");
+        let trouble = refused_abort(fenced, Duration::from_secs(10));
+        assert!(
+            matches!(&trouble, Trouble::Rejoin(reason) if reason.contains("time-out")),
+            "{trouble:?}"
+        );
     }
 
     #[test]
