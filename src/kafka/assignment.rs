@@ -14,6 +14,8 @@ use super::offsets::PartitionOffset;
 use super::settings::OnDataLoss;
 use crate::observe::metrics as names;
 
+/// What is done when the committed offsets are asked for.
+const COMMITTED: &str = "reading committed offsets";
 /// How long one question to the brokers may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the questions of one assignment are asked again; well below the time in which a
@@ -75,7 +77,7 @@ pub(super) fn committed(
     deadline: Instant,
     give_up: &impl Fn() -> bool,
 ) -> Result<TopicPartitionList, KafkaError> {
-    patiently("reading committed offsets", deadline, give_up, |timeout| {
+    patiently(COMMITTED, deadline, give_up, |timeout| {
         let committed = consumer.committed_offsets(partitions.clone(), timeout)?;
         for element in committed.elements() {
             element.error()?;
@@ -204,6 +206,19 @@ fn patiently<T>(
     }
 }
 
+/// Why partitions cannot be taken over now. `is_read` tells whether what is committed of them was
+/// given to one who did not wait for open transactions.
+pub(super) fn reason(what: &str, error: &ClientError, is_read: bool) -> String {
+    let is_late = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut);
+    if what == COMMITTED && is_late && is_read {
+        format!(
+            "{what}: a transaction that holds offsets of these partitions does not end; if it never does, see \"A transaction that hangs\" in docs/delivery.md"
+        )
+    } else {
+        format!("{what}: {error}")
+    }
+}
+
 /// Whether asking again will not mend it; what else there is, brokers that come back do.
 pub(super) fn is_final(error: &ClientError) -> bool {
     matches!(
@@ -261,6 +276,22 @@ mod tests {
         let soon = Instant::now() + ANSWER_TIMEOUT / 2;
         patiently("asking", soon, &|| true, ask).unwrap_err();
         assert!(*asked.borrow().last().unwrap() <= ANSWER_TIMEOUT / 2);
+    }
+
+    #[test]
+    fn who_waits_for_an_open_transaction_says_so() {
+        let late = ClientError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut);
+        let named = |what, error, is_read| {
+            let reason = reason(what, error, is_read);
+            assert!(reason.starts_with(what), "{reason}");
+            reason.contains("a transaction that holds offsets")
+        };
+        assert!(named(COMMITTED, &late, true));
+        // The brokers are away.
+        assert!(!named(COMMITTED, &late, false));
+        assert!(!named("reading the range of t [0]", &late, true));
+        let refused = ClientError::MetadataFetch(RDKafkaErrorCode::NotCoordinator);
+        assert!(!named(COMMITTED, &refused, true));
     }
 
     #[test]

@@ -71,11 +71,14 @@ impl Member {
             // The answer to the group must be given; nothing will be read of it any more.
             Err(_) if shutdown.is_requested() => Vec::new(),
             Err(KafkaError::Client { what, source }) if !assignment::is_final(&source) => {
-                return Err(Trouble::Rejoin(format!("{what}: {source}")));
+                let is_read = signatures.is_some_and(inheritance::Reading::wait);
+                let reason = assignment::reason(&what, &source, is_read);
+                return Err(Trouble::Rejoin(reason));
             }
             Err(error) => return Err(error.into()),
         };
         if let Some(signatures) = signatures {
+            // Where they cannot be read, there is nobody to be named.
             signatures.wait();
         }
         let assigned = if starts.is_empty() {
