@@ -61,7 +61,19 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "outage",
         about: "kill -9 of all brokers, which are down for 30 s",
         deliveries: BOTH,
-        run: outage,
+        run: |plan| {
+            // Longer than a transaction may be open.
+            let seconds = u64::try_from(plan.rounds(30, 12)).unwrap_or(30);
+            lose_all(plan, 1, seconds)
+        },
+        ..USUAL
+    },
+    Scenario {
+        name: "short-outages",
+        about: "kill -9 of all brokers, which are down for 3 s, 3 times",
+        short: false,
+        deliveries: BOTH,
+        run: |plan| lose_all(plan, plan.rounds(3, 1), 3),
         ..USUAL
     },
 ];
@@ -102,18 +114,19 @@ fn rolling_restart(plan: &Plan) -> Told {
     plan.judge(&stage, "3 restarts".to_owned())
 }
 
-fn outage(plan: &Plan) -> Told {
+/// Kills all brokers, and starts them again after so long.
+fn lose_all(plan: &Plan, rounds: usize, seconds: u64) -> Told {
     let mut stage = plan.open();
     stage.feed(plan.messages);
     let process = plan.start(&stage, "a", &[]);
-    plan.wait_for_part(&stage, 1, 4);
-    ctl(&["kill", "all"]);
-    // Longer than a transaction may be open.
-    let seconds = u64::try_from(plan.rounds(30, 12)).unwrap_or(30);
-    std::thread::sleep(Duration::from_secs(seconds));
-    ctl(&["start", "all"]);
-    ctl(&["wait"]);
+    for round in 1..=rounds {
+        plan.wait_for_part(&stage, round, rounds + 3);
+        ctl(&["kill", "all"]);
+        std::thread::sleep(Duration::from_secs(seconds));
+        ctl(&["start", "all"]);
+        ctl(&["wait"]);
+    }
     stage.wait_for_all();
     process.stop();
-    plan.judge(&stage, format!("down for {seconds} s"))
+    plan.judge(&stage, format!("{rounds} times down for {seconds} s"))
 }
