@@ -9,10 +9,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 
 use super::health::Health;
+use super::metrics as names;
 
 /// The paths that are served, and what for.
 const PATHS: &str = "\
@@ -98,6 +100,8 @@ pub async fn serve(listener: TcpListener, pages: Pages) -> std::io::Result<()> {
 }
 
 async fn metrics(State(pages): State<Pages>) -> impl IntoResponse {
+    let is_ready = (pages.0.health)().not_ready.is_none();
+    gauge!(names::READY).set(f64::from(u8::from(is_ready)));
     let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (text, without_ended_series(&pages.0.metrics.render()))
 }
@@ -174,11 +178,13 @@ mod tests {
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(async {
-                tokio::select! {
-                    ended = serve(listener, pages) => ended.unwrap(),
-                    stop = stopped => stop.unwrap(),
-                }
+            metrics::with_local_recorder(&recorder, || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        ended = serve(listener, pages) => ended.unwrap(),
+                        stop = stopped => stop.unwrap(),
+                    }
+                });
             });
         });
         check(&|path| {
@@ -230,9 +236,11 @@ mod tests {
             assert!(head.starts_with("HTTP/1.1 503"));
             assert_eq!(body, format!("{reason}\n"));
             assert!(get("/status").1.contains("\"ready\": false"));
+            assert!(get("/metrics").1.contains("\nnetsieve_ready 0\n"));
             assert!(get("/livez").0.starts_with("HTTP/1.1 200"));
             *not_ready.lock().unwrap() = None;
             assert!(get("/readyz").0.starts_with("HTTP/1.1 200"));
+            assert!(get("/metrics").1.contains("\nnetsieve_ready 1\n"));
         });
     }
 

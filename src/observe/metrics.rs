@@ -134,6 +134,8 @@ metrics! {
         "Rows of a table; of databases, nodes."
     REFERENCE_LOADED "netsieve_reference_loaded_timestamp_seconds" Gauge, Seconds ["table"]
         "When the table that holds was loaded, in seconds since 1970."
+    READY "netsieve_ready" Gauge, Count []
+        "1 while every worker does its work, 0 while /readyz says why not."
     WORKER_UP "netsieve_worker_up" Gauge, Count ["worker"]
         "1 while the worker runs."
     CLIENT_QUEUE_MESSAGES "netsieve_client_queue_messages" Gauge, Count ["worker" "client"]
