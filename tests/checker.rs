@@ -4,8 +4,8 @@
 #[path = "support/proof/mod.rs"]
 mod proof;
 
-use netsieve::generate::{Generator, MessageOutcome, Options, RecordOutcome};
-use proof::checker::{Came, Due, Kind, Outcome, Promise, Role, Verdict, judge};
+use netsieve::generate::{Generator, Options};
+use proof::checker::{Came, Due, Kind, Outcome, Promise, Role, Verdict, judge, outcomes};
 
 const SOURCE_PARTITION: i32 = 3;
 const ONCE: Promise = Promise::ExactlyOnce;
@@ -21,25 +21,8 @@ fn perfect() -> (Due, Vec<Came>) {
     for (offset, message) in (0..).zip(Generator::new(options)) {
         let expected = &message.expected;
         due.enter(expected, SOURCE_PARTITION, offset);
-        let reject = |reason: &str| Outcome::Reject {
-            reason: reason.to_owned(),
-            sequence: expected.sequence,
-        };
-        match &expected.outcome {
-            MessageOutcome::Reject(reason) => came.push(one(offset, None, reject(reason))),
-            MessageOutcome::Records(records) => {
-                for (index, record) in (0..).zip(records) {
-                    let outcome = match record {
-                        RecordOutcome::Reject(reason) => reject(reason),
-                        RecordOutcome::Event(event) => Outcome::Event {
-                            message_id: expected.message_id.clone(),
-                            event: event.clone(),
-                        },
-                    };
-                    came.push(one(offset, Some(index), outcome));
-                }
-            }
-        }
+        let outcomes = outcomes(expected).into_iter();
+        came.extend(outcomes.map(|(index, outcome)| one(offset, index, outcome)));
     }
     (due, came)
 }

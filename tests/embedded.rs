@@ -6,13 +6,14 @@ mod support;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use netsieve::kafka::KafkaError;
+use netsieve::kafka::mock::EmbeddedCluster;
 use netsieve::kafka::settings::{BrakeAction, BrakeSettings, OnDataLoss};
 use netsieve::kafka::status::State;
+use netsieve::kafka::{KafkaError, KafkaSettings, Summary};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use support::{
     DEAD_LETTERS, Fed, LISTENERS, OUTPUT, PARTITIONS, Processor, Record, SOURCE, cluster, feed,
-    filler, settings, wait_until,
+    filler, settings, wait_until, wait_until_committed,
 };
 
 /// What must come out of what was fed, and nothing else must.
@@ -46,17 +47,39 @@ fn assert_in_order(events: &[Record]) {
     }
 }
 
-#[test]
-fn a_restart_goes_on_where_the_last_run_ended() {
+/// A cluster whose source topic has so many messages.
+fn fed_cluster(messages: usize) -> (EmbeddedCluster, String, Fed) {
     let cluster = cluster();
     let bootstrap = cluster.bootstrap_servers();
     let mut fed = Fed::default();
-    feed(&bootstrap, &mut fed, 60);
+    feed(&bootstrap, &mut fed, messages);
+    (cluster, bootstrap, fed)
+}
+
+/// Runs a processor until the group has committed all that was fed.
+fn run_until_committed(settings: KafkaSettings, fed: &Fed) -> Summary {
+    let bootstrap = settings.bootstrap.clone();
+    let processor = Processor::start(settings);
+    wait_until_committed(&bootstrap, fed);
+    processor.stop().unwrap()
+}
+
+/// Pauses for so long when of ten messages more than half are rejected.
+fn brake(pause_for_s: u64) -> BrakeSettings {
+    BrakeSettings {
+        window: 10,
+        max_rejected_share: 0.5,
+        action: BrakeAction::Pause,
+        pause_for: Duration::from_secs(pause_for_s),
+    }
+}
+
+#[test]
+fn a_restart_goes_on_where_the_last_run_ended() {
+    let (_cluster, bootstrap, mut fed) = fed_cluster(60);
 
     let first = Processor::start(settings(&bootstrap));
-    wait_until("all is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
+    wait_until_committed(&bootstrap, &fed);
     assert_eq!(first.status.ready(), Ok(()));
     let summary = first.stop().unwrap();
     assert_eq!(summary.messages, 60);
@@ -66,11 +89,8 @@ fn a_restart_goes_on_where_the_last_run_ended() {
     assert_in_order(&events);
 
     feed(&bootstrap, &mut fed, 40);
-    let second = Processor::start(settings(&bootstrap));
-    wait_until("the rest is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
-    assert_eq!(second.stop().unwrap().messages, 40);
+    let summary = run_until_committed(settings(&bootstrap), &fed);
+    assert_eq!(summary.messages, 40);
     let events = assert_complete(&bootstrap, &fed);
     assert_no_duplicates(&events);
     assert_in_order(&events);
@@ -78,10 +98,7 @@ fn a_restart_goes_on_where_the_last_run_ended() {
 
 #[test]
 fn what_could_not_be_committed_before_is_committed_at_the_end() {
-    let cluster = cluster();
-    let bootstrap = cluster.bootstrap_servers();
-    let mut fed = Fed::default();
-    feed(&bootstrap, &mut fed, 20);
+    let (cluster, bootstrap, fed) = fed_cluster(20);
     let mut settings = settings(&bootstrap);
     settings.commit.interval = Duration::from_millis(10);
     let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS; 1_000];
@@ -100,15 +117,8 @@ fn what_could_not_be_committed_before_is_committed_at_the_end() {
 
 #[test]
 fn records_keep_timestamp_key_headers_and_trace() {
-    let cluster = cluster();
-    let bootstrap = cluster.bootstrap_servers();
-    let mut fed = Fed::default();
-    feed(&bootstrap, &mut fed, 12);
-    let processor = Processor::start(settings(&bootstrap));
-    wait_until("all is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
-    processor.stop().unwrap();
+    let (_cluster, bootstrap, fed) = fed_cluster(12);
+    run_until_committed(settings(&bootstrap), &fed);
     for event in support::events(&bootstrap) {
         let (partition, offset, _) = event.origin();
         assert_eq!(event.timestamp_ms, support::timestamp_ms(partition, offset));
@@ -148,19 +158,14 @@ fn members_that_come_and_go_lose_nothing() {
     feed(&bootstrap, &mut fed, 100);
     first.stop().unwrap();
     feed(&bootstrap, &mut fed, 100);
-    wait_until("the one that is left has done all", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
+    wait_until_committed(&bootstrap, &fed);
     second.stop().unwrap();
     assert_complete(&bootstrap, &fed);
 }
 
 #[test]
 fn two_workers_of_one_process_share_the_partitions() {
-    let cluster = cluster();
-    let bootstrap = cluster.bootstrap_servers();
-    let mut fed = Fed::default();
-    feed(&bootstrap, &mut fed, 50);
+    let (_cluster, bootstrap, fed) = fed_cluster(50);
     let mut settings = settings(&bootstrap);
     settings.workers = 2;
     let processor = Processor::start(settings);
@@ -176,10 +181,7 @@ fn two_workers_of_one_process_share_the_partitions() {
 
 #[test]
 fn a_full_queue_holds_back_and_loses_nothing() {
-    let cluster = cluster();
-    let bootstrap = cluster.bootstrap_servers();
-    let mut fed = Fed::default();
-    feed(&bootstrap, &mut fed, 80);
+    let (cluster, bootstrap, fed) = fed_cluster(80);
     let slow = Duration::from_millis(150);
     cluster.mock().broker_round_trip_time(-1, slow).unwrap();
     let mut settings = settings(&bootstrap);
@@ -192,9 +194,7 @@ fn a_full_queue_holds_back_and_loses_nothing() {
         .mock()
         .broker_round_trip_time(-1, Duration::ZERO)
         .unwrap();
-    wait_until("all is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
+    wait_until_committed(&bootstrap, &fed);
     processor.stop().unwrap();
     let events = assert_complete(&bootstrap, &fed);
     assert_in_order(&events);
@@ -202,10 +202,7 @@ fn a_full_queue_holds_back_and_loses_nothing() {
 
 #[test]
 fn passing_errors_of_the_broker_are_tried_again() {
-    let cluster = cluster();
-    let bootstrap = cluster.bootstrap_servers();
-    let mut fed = Fed::default();
-    feed(&bootstrap, &mut fed, 30);
+    let (cluster, bootstrap, fed) = fed_cluster(30);
     let errors = [
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
@@ -216,27 +213,18 @@ fn passing_errors_of_the_broker_are_tried_again() {
     cluster
         .mock()
         .request_errors(RDKafkaApiKey::Produce, &errors);
-    let processor = Processor::start(settings(&bootstrap));
-    wait_until("all is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
-    processor.stop().unwrap();
+    run_until_committed(settings(&bootstrap), &fed);
     assert_complete(&bootstrap, &fed);
 }
 
 #[test]
 fn deliveries_that_keep_failing_end_the_run_and_nothing_undelivered_is_committed() {
-    let cluster = cluster();
-    let bootstrap = cluster.bootstrap_servers();
-    let mut fed = Fed::default();
-    feed(&bootstrap, &mut fed, 20);
+    let (cluster, bootstrap, mut fed) = fed_cluster(20);
     let mut settings = settings(&bootstrap);
     settings.delivery.max_failures = 2;
     settings.delivery.backoff = Duration::from_millis(10);
     let processor = Processor::start(settings.clone());
-    wait_until("all is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
+    wait_until_committed(&bootstrap, &fed);
     let before = fed.ends();
     processor.stop().unwrap();
 
@@ -254,11 +242,7 @@ fn deliveries_that_keep_failing_end_the_run_and_nothing_undelivered_is_committed
     assert_eq!(support::committed(&bootstrap), before);
 
     cluster.mock().clear_request_errors(RDKafkaApiKey::Produce);
-    let processor = Processor::start(settings);
-    wait_until("the rest is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
-    processor.stop().unwrap();
+    run_until_committed(settings, &fed);
     assert_complete(&bootstrap, &fed);
 }
 
@@ -268,11 +252,7 @@ fn a_record_that_the_broker_finds_too_large_becomes_a_dead_letter() {
     let bootstrap = cluster.bootstrap_servers();
     let mut fed = Fed::default();
     support::feed_values(&bootstrap, &mut fed, &[support::large_message()]);
-    let processor = Processor::start(settings(&bootstrap));
-    wait_until("it is taken at first", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
-    processor.stop().unwrap();
+    run_until_committed(settings(&bootstrap), &fed);
     let event = support::events(&bootstrap).pop().unwrap();
     let bytes = event.value.len() + event.key.map_or(0, |key| key.len());
 
@@ -285,13 +265,9 @@ fn a_record_that_the_broker_finds_too_large_becomes_a_dead_letter() {
         .mock()
         .request_errors(RDKafkaApiKey::Produce, &errors);
     let processor = Processor::start(settings(&bootstrap));
-    wait_until("it is a dead letter", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
+    wait_until_committed(&bootstrap, &fed);
     feed(&bootstrap, &mut fed, 8);
-    wait_until("all is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
+    wait_until_committed(&bootstrap, &fed);
     processor.stop().unwrap();
     let letters = support::read(&bootstrap, DEAD_LETTERS);
     let too_large: Vec<_> = letters
@@ -307,10 +283,7 @@ fn a_record_that_the_broker_finds_too_large_becomes_a_dead_letter() {
 
 #[test]
 fn a_refused_timestamp_is_replaced_and_stops_nothing() {
-    let cluster = cluster();
-    let bootstrap = cluster.bootstrap_servers();
-    let mut fed = Fed::default();
-    feed(&bootstrap, &mut fed, 12);
+    let (cluster, bootstrap, fed) = fed_cluster(12);
     let before_ms = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
     let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP];
     cluster
@@ -318,11 +291,7 @@ fn a_refused_timestamp_is_replaced_and_stops_nothing() {
         .request_errors(RDKafkaApiKey::Produce, &errors);
     let mut settings = settings(&bootstrap);
     settings.delivery.max_failures = 0;
-    let processor = Processor::start(settings);
-    wait_until("all is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
-    processor.stop().unwrap();
+    run_until_committed(settings, &fed);
     let events = assert_complete(&bootstrap, &fed);
     let letters = support::read(&bootstrap, DEAD_LETTERS);
     let (replaced, kept): (Vec<_>, Vec<_>) = events
@@ -370,12 +339,7 @@ fn the_brake_pauses_when_nearly_all_is_rejected() {
     let bootstrap = cluster.bootstrap_servers();
     let mut fed = Fed::default();
     let mut settings = settings(&bootstrap);
-    settings.brake = BrakeSettings {
-        window: 10,
-        max_rejected_share: 0.5,
-        action: BrakeAction::Pause,
-        pause_for: Duration::from_secs(3_600),
-    };
+    settings.brake = brake(3_600);
     let processor = Processor::start(settings);
     support::feed_values(&bootstrap, &mut fed, &vec![b"{".to_vec(); 30]);
     wait_until("the brake holds the worker", || {
@@ -396,12 +360,7 @@ fn a_partition_that_was_paused_when_it_was_given_away_is_read_when_it_comes_back
     let bootstrap = cluster.bootstrap_servers();
     let mut fed = Fed::default();
     let mut braking = settings(&bootstrap);
-    braking.brake = BrakeSettings {
-        window: 10,
-        max_rejected_share: 0.5,
-        action: BrakeAction::Pause,
-        pause_for: Duration::from_secs(20),
-    };
+    braking.brake = brake(20);
     let first = Processor::start(braking);
     let all = PARTITIONS as usize;
     wait_until("the first has all", || first.owned() == all);
@@ -414,9 +373,7 @@ fn a_partition_that_was_paused_when_it_was_given_away_is_read_when_it_comes_back
     second.stop().unwrap();
     wait_until("the first has all again", || first.owned() == all);
     feed(&bootstrap, &mut fed, 40);
-    wait_until("all is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
+    wait_until_committed(&bootstrap, &fed);
     first.stop().unwrap();
 }
 
@@ -433,12 +390,7 @@ fn a_failed_delivery_does_not_hide_that_the_brake_holds() {
     let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED];
     mock.request_errors(RDKafkaApiKey::Produce, &errors);
     let mut settings = settings(&bootstrap);
-    settings.brake = BrakeSettings {
-        window: 10,
-        max_rejected_share: 0.5,
-        action: BrakeAction::Pause,
-        pause_for: Duration::from_secs(3_600),
-    };
+    settings.brake = brake(3_600);
     settings.delivery.backoff = Duration::from_secs(1);
     let processor = Processor::start(settings);
     wait_until("a delivery failed, and the right is named", || {
@@ -456,7 +408,7 @@ fn a_failed_delivery_does_not_hide_that_the_brake_holds() {
 
 #[test]
 fn a_topic_that_is_not_there_is_named() {
-    type Change = fn(&mut netsieve::kafka::KafkaSettings);
+    type Change = fn(&mut KafkaSettings);
 
     let cluster = cluster();
     let bootstrap = cluster.bootstrap_servers();
@@ -486,20 +438,13 @@ fn a_topic_that_is_not_there_is_named() {
 
 #[test]
 fn a_pattern_reads_what_matches_and_never_what_is_written() {
-    let cluster = cluster();
-    let bootstrap = cluster.bootstrap_servers();
-    let mut fed = Fed::default();
-    feed(&bootstrap, &mut fed, 20);
+    let (_cluster, bootstrap, fed) = fed_cluster(20);
     let mut settings = settings(&bootstrap);
     settings.sources = vec![format!("^{SOURCE}.*")];
     let error = Processor::start(settings.clone()).join().unwrap_err();
     assert!(matches!(error, KafkaError::Loop { .. }), "{error}");
     settings.sources = vec![format!("^{SOURCE}$")];
-    let processor = Processor::start(settings);
-    wait_until("all is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
-    processor.stop().unwrap();
+    run_until_committed(settings, &fed);
     assert_complete(&bootstrap, &fed);
     assert!(!support::read(&bootstrap, OUTPUT).is_empty());
     assert!(!support::read(&bootstrap, LISTENERS).is_empty());

@@ -205,9 +205,7 @@ fn tables_are_replaced_while_the_stream_runs() {
     let processor = Processor::start_with_tables(settings(&bootstrap), live.clone());
     let mut fed = Fed::default();
     feed_values(&bootstrap, &mut fed, &[message()]);
-    wait_until("the stream runs", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
+    support::wait_until_committed(&bootstrap, &fed);
     let (is_over, sent) = (AtomicBool::new(false), AtomicI64::new(1));
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -229,9 +227,7 @@ fn tables_are_replaced_while_the_stream_runs() {
         is_over.store(true, Ordering::Relaxed);
         replaced.unwrap();
     });
-    wait_until("all is committed", || {
-        support::committed(&bootstrap) == fed.ends()
-    });
+    support::wait_until_committed(&bootstrap, &fed);
     processor.stop().unwrap();
     drop(watcher);
 

@@ -26,6 +26,8 @@ mod floor;
 mod memory;
 mod paced;
 mod stage;
+#[path = "../../tests/support/proof/topics.rs"]
+mod topics;
 
 use std::path::Path;
 use std::process::Command;

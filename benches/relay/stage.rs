@@ -6,8 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use netsieve::config::{Config, Sources, load};
 use netsieve::generate::{Generated, Generator, Options};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
@@ -15,6 +14,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tempfile::TempDir;
+
+use crate::topics;
 
 /// Partitions of the source and of each topic that is written to.
 pub(crate) const PARTITIONS: i32 = 4;
@@ -216,9 +217,7 @@ listen = "off"
     pub(crate) fn delete(self) {
         let outputs = self.outputs();
         let outputs: Vec<_> = outputs.iter().map(String::as_str).collect();
-        let (admin, options) = administrator();
-        let deleted = wait_for(admin.delete_topics(&outputs, &options));
-        deleted.expect("the brokers delete topics");
+        topics::delete(&bootstrap(), &outputs);
     }
 }
 
@@ -276,21 +275,5 @@ fn create_topics(names: &[String]) {
         topic.set("max.message.bytes", LARGEST)
     };
     let topics: Vec<_> = names.iter().map(|name| new(name.as_str())).collect();
-    let (admin, options) = administrator();
-    let created = wait_for(admin.create_topics(&topics, &options));
-    for result in created.expect("the brokers make topics") {
-        result.expect("the topic is new");
-    }
-}
-
-fn administrator() -> (AdminClient<DefaultClientContext>, AdminOptions) {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", bootstrap());
-    let admin = config.create().expect("the properties are valid");
-    (admin, AdminOptions::new().operation_timeout(Some(ANSWER)))
-}
-
-fn wait_for<T>(answer: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.expect("a runtime needs nothing").block_on(answer)
+    topics::create(&bootstrap(), &topics);
 }

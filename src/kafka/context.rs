@@ -32,11 +32,23 @@ pub(super) enum Rebalance {
     },
 }
 
-/// Notes on a consumer.
+/// Notes on a client of some kind.
 #[derive(Default)]
-pub(super) struct GroupContext {
-    rebalances: Mutex<VecDeque<Rebalance>>,
+pub(super) struct Context<K> {
     client: ClientNotes,
+    kind: K,
+}
+
+/// Notes on a consumer.
+pub(super) type GroupContext = Context<GroupNotes>;
+
+/// Notes on a producer.
+pub(super) type DeliveryContext = Context<DeliveryNotes>;
+
+/// Notes on what only a consumer is told.
+#[derive(Default)]
+pub(super) struct GroupNotes {
+    rebalances: Mutex<VecDeque<Rebalance>>,
     closing: AtomicBool,
 }
 
@@ -62,20 +74,22 @@ impl Default for ClientNotes {
 /// One line of each kind goes to the log in a window; the others are summed up at its end.
 pub(super) const LINE_WINDOW: Duration = Duration::from_secs(5);
 
-impl GroupContext {
-    /// The next change of the assignment.
-    pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
-        lock(&self.rebalances).pop_front()
-    }
-
+impl<K> Context<K> {
     /// The notes of every client.
     pub(super) fn notes(&self) -> &ClientNotes {
         &self.client
     }
+}
+
+impl GroupContext {
+    /// The next change of the assignment.
+    pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
+        lock(&self.kind.rebalances).pop_front()
+    }
 
     /// From now on partitions are given away at once: the worker no longer listens.
     pub(super) fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.kind.closing.store(true, Ordering::Relaxed);
     }
 }
 
@@ -149,7 +163,7 @@ impl ClientNotes {
     }
 }
 
-impl ClientContext for GroupContext {
+impl<K: Send + Sync + 'static> ClientContext for Context<K> {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         self.client.log(level, facility, line);
     }
@@ -170,7 +184,7 @@ impl ConsumerContext for GroupContext {
         event: RDKafkaRespErr,
         partitions: &mut TopicPartitionList,
     ) {
-        if self.closing.load(Ordering::Relaxed) {
+        if self.kind.closing.load(Ordering::Relaxed) {
             // Failing to give away what one does not own is no loss.
             let _ = consumer.unassign();
             return;
@@ -183,7 +197,7 @@ impl ConsumerContext for GroupContext {
                 lost: consumer.assignment_lost(),
             }
         };
-        lock(&self.rebalances).push_back(rebalance);
+        lock(&self.kind.rebalances).push_back(rebalance);
     }
 }
 
@@ -244,11 +258,10 @@ pub(super) struct Reports {
     pub(super) failure: Option<Failure>,
 }
 
-/// Notes on a producer.
-pub(super) struct DeliveryContext {
+/// Notes on what only a producer is told.
+pub(super) struct DeliveryNotes {
     topics: Vec<String>,
     reports: Mutex<Reports>,
-    client: ClientNotes,
 }
 
 impl DeliveryContext {
@@ -258,10 +271,10 @@ impl DeliveryContext {
             by_topic: vec![0; topics.len()],
             ..Reports::default()
         };
+        let reports = Mutex::new(reports);
         Self {
-            topics,
-            reports: Mutex::new(reports),
             client: ClientNotes::default(),
+            kind: DeliveryNotes { topics, reports },
         }
     }
 
@@ -272,27 +285,8 @@ impl DeliveryContext {
         other.records = 0;
         other.failure = None;
         other.by_topic.clear();
-        other.by_topic.resize(self.topics.len(), 0);
-        std::mem::swap(&mut *lock(&self.reports), other);
-    }
-
-    /// The notes of every client.
-    pub(super) fn notes(&self) -> &ClientNotes {
-        &self.client
-    }
-}
-
-impl ClientContext for DeliveryContext {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.client.log(level, facility, line);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        self.client.note_statistics(statistics);
-    }
-
-    fn error(&self, error: ClientError, reason: &str) {
-        self.client.note_error(&error, reason);
+        other.by_topic.resize(self.kind.topics.len(), 0);
+        std::mem::swap(&mut *lock(&self.kind.reports), other);
     }
 }
 
@@ -306,14 +300,14 @@ impl ProducerContext for DeliveryContext {
         // They are ours, so that their names are UTF-8.
         let headers = message.headers();
         let size = Size::of(message.key_len(), message.payload_len(), headers);
-        let mut reports = lock(&self.reports);
+        let mut reports = lock(&self.kind.reports);
         reports.cost += size.cost;
         reports.records += 1;
         match result {
             Ok(_) => {
                 reports.delivered.push(Ticket::from_opaque(opaque));
                 let topic = message.topic();
-                let index = self.topics.iter().position(|known| known == topic);
+                let index = self.kind.topics.iter().position(|known| known == topic);
                 if let Some(count) = index.and_then(|index| reports.by_topic.get_mut(index)) {
                     *count += 1;
                 }

@@ -201,7 +201,7 @@ fn end(asker: &BaseConsumer<GroupContext>, setup: &Setup, owner: &str) -> Fate {
     let id = transaction::id_of(settings, owner);
     // Asked anew for each: whoever has come back meanwhile is not to be fenced.
     let members = match group::members(asker.client(), &settings.group, ANSWER_TIMEOUT) {
-        Ok(members) => members,
+        Ok(members) => members.into_iter().map(|of| of.client_id).collect(),
         Err(code) => {
             let error = ClientError::GroupListFetch(code);
             let is_final = is_final(&error);

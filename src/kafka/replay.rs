@@ -14,7 +14,6 @@ use rdkafka::Message as _;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError as ClientError;
-use rdkafka::groups::GroupInfo;
 use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 
@@ -25,6 +24,7 @@ use super::error::KafkaError;
 use super::inheritance::Ended;
 use super::letters::{self, Span};
 use super::member::{Member, Setup, Trouble};
+use super::native::group;
 use super::processor;
 use super::settings::{ClientProperties, GroupProtocol, Guarantee, KafkaSettings, MemorySettings};
 use super::shutdown::Shutdown;
@@ -225,25 +225,22 @@ impl<'p> Replay<'p> {
         let deadline = Instant::now() + SESSION + GRACE;
         let mut is_told = false;
         while !self.setup.shutdown.is_requested() {
-            let answer = asker.fetch_group_list(Some(&self.name), ANSWER);
-            let host = match &answer {
-                Ok(groups) => {
-                    let mut members = groups.groups().iter().flat_map(GroupInfo::members);
-                    let Some(member) = members.next() else {
-                        return Ok(());
-                    };
-                    member.client_host().trim_start_matches('/').to_owned()
+            let answer = group::members(asker.client(), &self.name, ANSWER);
+            let why = match answer {
+                Ok(members) => match members.into_iter().next() {
+                    None => return Ok(()),
+                    Some(member) => KafkaError::ReplayRuns {
+                        group: self.name.clone(),
+                        host: member.host.trim_start_matches('/').to_owned(),
+                    },
+                },
+                Err(code) => {
+                    let error = ClientError::GroupListFetch(code);
+                    KafkaError::client("asking who is in the group", error)
                 }
-                Err(_) => String::new(),
             };
             if Instant::now() > deadline {
-                return Err(match answer {
-                    Ok(_) => KafkaError::ReplayRuns {
-                        group: self.name.clone(),
-                        host,
-                    },
-                    Err(error) => KafkaError::client("asking who is in the group", error),
-                });
+                return Err(why);
             }
             if !std::mem::replace(&mut is_told, true) {
                 (self.tell)(Step::Waiting);

@@ -3,7 +3,6 @@
 #![allow(unreachable_pub, dead_code)] // a module of several tests, each of which uses a part
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -134,6 +133,11 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(since.elapsed() < TIME_LIMIT, "still waiting until {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Waits until the group has committed all that was fed.
+pub fn wait_until_committed(bootstrap: &str, fed: &Fed) {
+    wait_until("all is committed", || committed(bootstrap) == fed.ends());
 }
 
 /// What was fed to the source topic.
@@ -331,19 +335,19 @@ pub fn read(bootstrap: &str, topic: &str) -> Vec<Record> {
             .unwrap();
     }
     reader.assign(&all).unwrap();
-    let records = Arc::new(Mutex::new(Vec::new()));
+    let mut records = Vec::new();
     wait_until("a topic is read to its end", || {
         while left > 0 {
             match reader.poll(Duration::from_millis(200)) {
                 None => return false,
                 Some(Err(ClientError::PartitionEOF(_))) => left -= 1,
                 Some(Err(error)) => panic!("{error}"),
-                Some(Ok(message)) => records.lock().unwrap().push(record(&message)),
+                Some(Ok(message)) => records.push(record(&message)),
             }
         }
         true
     });
-    Arc::try_unwrap(records).unwrap().into_inner().unwrap()
+    records
 }
 
 fn record(message: &impl Message) -> Record {

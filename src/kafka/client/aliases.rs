@@ -35,13 +35,8 @@ pub(super) fn other_name(property: &str) -> Option<&'static str> {
 mod tests {
     use rdkafka::ClientConfig;
 
-    use super::super::{check, consumer, producer};
+    use super::super::{check, consumer, producer, settings};
     use super::*;
-    use crate::kafka::settings::KafkaSettings;
-
-    fn settings() -> KafkaSettings {
-        KafkaSettings::new("127.0.0.1:9", "in", vec!["out".to_owned()], "dead", "g")
-    }
 
     #[test]
     fn the_users_properties_go_over_ours_by_either_name() {

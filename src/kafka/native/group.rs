@@ -2,8 +2,7 @@
 //! of the others is waited for. librdkafka asks for a group of the consumer protocol (KIP-848)
 //! first, and where it is none, for one of the classic protocol.
 
-use std::collections::BTreeSet;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
@@ -12,27 +11,46 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::question::{Question, c_strings, code_of};
 
-/// The client ids of the group's members; none where there is no such group. The group is not
-/// joined.
+/// A member of a group.
+pub(in crate::kafka) struct GroupMember {
+    /// The client id that it gave itself.
+    pub(in crate::kafka) client_id: String,
+    /// Its address, as the brokers see it.
+    pub(in crate::kafka) host: String,
+}
+
+/// The group's members; none where there is no such group. The group is not joined.
 pub(in crate::kafka) fn members<C: ClientContext>(
     client: &Client<C>,
     group: &str,
     timeout: Duration,
-) -> Result<BTreeSet<String>, RDKafkaErrorCode> {
+) -> Result<Vec<GroupMember>, RDKafkaErrorCode> {
     let told = described(client, group, timeout, |group| {
         // SAFETY: the description lives until this returns, and all that is read here is part of
-        // it; a client id is never null, ends with a zero byte and is copied.
+        // it; the texts are never null, end with a zero byte and are copied.
         unsafe {
             let count = sys::rd_kafka_ConsumerGroupDescription_member_count(group);
             let members = (0..count).map(|index| {
                 let member = sys::rd_kafka_ConsumerGroupDescription_member(group, index);
-                let client_id = CStr::from_ptr(sys::rd_kafka_MemberDescription_client_id(member));
-                client_id.to_string_lossy().into_owned()
+                GroupMember {
+                    client_id: text(sys::rd_kafka_MemberDescription_client_id(member)),
+                    host: text(sys::rd_kafka_MemberDescription_host(member)),
+                }
             });
             members.collect()
         }
     })?;
     Ok(told.unwrap_or_default())
+}
+
+/// A copy of a text.
+///
+/// # Safety
+/// `text` is not null and ends with a zero byte.
+unsafe fn text(text: *const c_char) -> String {
+    // SAFETY: see above.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_string_lossy().into_owned()
 }
 
 /// What `read` takes from the coordinator's description of the group. It may keep nothing of it.

@@ -36,9 +36,9 @@ impl Question {
         unsafe { sys::rd_kafka_AdminOptions_set_broker(self.options, id, ptr::null_mut(), 0) };
     }
 
-    /// Asks, with the rights, and waits for the answer.
+    /// Asks, with the rights, and waits for the answer. It can be asked only once.
     pub(super) fn ask(
-        &self,
+        self,
         timeout: Duration,
         send: impl FnOnce(*const sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
     ) -> Result<Event, RDKafkaErrorCode> {

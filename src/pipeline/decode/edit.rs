@@ -48,19 +48,15 @@ pub struct Field {
     pub holds: Holds,
 }
 
-const fn metadata(name: &'static str, camel: &'static str, number: u32, holds: Holds) -> Field {
-    let part = Part::Metadata;
-    Field {
-        part,
-        name,
-        camel,
-        number,
-        holds,
-    }
-}
+use Part::{Data, Metadata};
 
-const fn data(name: &'static str, camel: &'static str, number: u32, holds: Holds) -> Field {
-    let part = Part::Data;
+const fn field(
+    part: Part,
+    name: &'static str,
+    camel: &'static str,
+    number: u32,
+    holds: Holds,
+) -> Field {
     Field {
         part,
         name,
@@ -73,32 +69,32 @@ const fn data(name: &'static str, camel: &'static str, number: u32, holds: Holds
 impl Field {
     /// Every field of the contract.
     pub const ALL: &[Self] = &[
-        metadata("agent_id", "agentId", 1, Holds::Text),
-        metadata("agent_type", "agentType", 2, Holds::Text),
-        metadata("automated", "automated", 3, Holds::Flag),
-        metadata("data_type", "dataType", 4, Holds::Text),
-        metadata("source", "source", 5, Holds::Text),
-        metadata("project", "project", 6, Holds::Text),
-        metadata("timestamp", "timestamp", 7, Holds::Time),
-        metadata("expiration", "expiration", 8, Holds::Time),
-        metadata("message_id", "messageId", 9, Holds::Text),
-        data("local_address", "localAddress", 1, Holds::Text),
-        data("remote_address", "remoteAddress", 2, Holds::Text),
-        data("protocol", "protocol", 3, Holds::Text),
-        data("state", "state", 4, Holds::Text),
-        data("process_id", "processId", 5, Holds::Number),
-        data("process_name", "processName", 6, Holds::Text),
-        data("service", "service", 7, Holds::Text),
+        field(Metadata, "agent_id", "agentId", 1, Holds::Text),
+        field(Metadata, "agent_type", "agentType", 2, Holds::Text),
+        field(Metadata, "automated", "automated", 3, Holds::Flag),
+        field(Metadata, "data_type", "dataType", 4, Holds::Text),
+        field(Metadata, "source", "source", 5, Holds::Text),
+        field(Metadata, "project", "project", 6, Holds::Text),
+        field(Metadata, "timestamp", "timestamp", 7, Holds::Time),
+        field(Metadata, "expiration", "expiration", 8, Holds::Time),
+        field(Metadata, "message_id", "messageId", 9, Holds::Text),
+        field(Data, "local_address", "localAddress", 1, Holds::Text),
+        field(Data, "remote_address", "remoteAddress", 2, Holds::Text),
+        field(Data, "protocol", "protocol", 3, Holds::Text),
+        field(Data, "state", "state", 4, Holds::Text),
+        field(Data, "process_id", "processId", 5, Holds::Number),
+        field(Data, "process_name", "processName", 6, Holds::Text),
+        field(Data, "service", "service", 7, Holds::Text),
     ];
 
     /// The field of that name: `metadata.project`; of a record `data.state`, or `state` alone, as
     /// rejections name it.
     pub fn from_name(name: &str) -> Option<Self> {
         let (part, name) = match name.split_once('.') {
-            Some(("metadata", name)) => (Part::Metadata, name),
-            Some(("data", name)) => (Part::Data, name),
+            Some(("metadata", name)) => (Metadata, name),
+            Some(("data", name)) => (Data, name),
             Some(_) => return None,
-            None => (Part::Data, name),
+            None => (Data, name),
         };
         let mut all = Self::ALL.iter().copied();
         all.find(|field| field.part == part && field.name == name)
@@ -107,8 +103,8 @@ impl Field {
     /// The whole name: `metadata.project`, `data.state`.
     pub fn path(&self) -> String {
         let part = match self.part {
-            Part::Metadata => "metadata",
-            Part::Data => "data",
+            Metadata => "metadata",
+            Data => "data",
         };
         format!("{part}.{}", self.name)
     }

@@ -130,6 +130,30 @@ impl Outcome {
     }
 }
 
+/// What must come of a message: of the whole of it, or of each of its records.
+pub(crate) fn outcomes(expected: &Expected) -> Vec<(Option<u32>, Outcome)> {
+    let reject = |reason: &String| Outcome::Reject {
+        reason: reason.clone(),
+        sequence: expected.sequence,
+    };
+    let of_record = |record: &RecordOutcome| match record {
+        RecordOutcome::Reject(reason) => reject(reason),
+        RecordOutcome::Event(event) => Outcome::Event {
+            message_id: expected.message_id.clone(),
+            event: event.clone(),
+        },
+    };
+    match &expected.outcome {
+        MessageOutcome::Reject(reason) => vec![(None, reject(reason))],
+        MessageOutcome::Records(records) => {
+            let indexed = (0..).map(Some).zip(records);
+            indexed
+                .map(|(index, record)| (index, of_record(record)))
+                .collect()
+        }
+    }
+}
+
 fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
@@ -158,32 +182,13 @@ pub(crate) struct Due {
 impl Due {
     /// Enters what must come of a message that was sent to that place.
     pub(crate) fn enter(&mut self, expected: &Expected, partition: i32, offset: i64) {
-        let reject = |reason: &String| Outcome::Reject {
-            reason: reason.clone(),
-            sequence: expected.sequence,
-        };
-        let mut enter = |index, outcome: &Outcome| {
+        for (index, outcome) in outcomes(expected) {
             let due = DueRecord {
                 role: outcome.role(),
                 times: 1,
                 prints: outcome.prints(),
             };
             self.records.insert((partition, offset, index), due);
-        };
-        match &expected.outcome {
-            MessageOutcome::Reject(reason) => enter(None, &reject(reason)),
-            MessageOutcome::Records(records) => {
-                for (index, record) in (0..).zip(records) {
-                    let outcome = match record {
-                        RecordOutcome::Reject(reason) => reject(reason),
-                        RecordOutcome::Event(event) => Outcome::Event {
-                            message_id: expected.message_id.clone(),
-                            event: event.clone(),
-                        },
-                    };
-                    enter(Some(index), &outcome);
-                }
-            }
         }
     }
 
@@ -344,9 +349,8 @@ impl<'d> Checker<'d> {
             };
             return self.report(Kind::Wrong, one, why);
         };
-        let mut hasher = DefaultHasher::new();
-        (&one.ids, &one.value, one.outcome.prints()).hash(&mut hasher);
-        let (print, place) = (hasher.finish(), (one.role, one.partition));
+        let print = hash(&(&one.ids, &one.value, one.outcome.prints()));
+        let place = (one.role, one.partition);
         let (times, is_equal) = match self.seen.entry(one.origin) {
             Entry::Vacant(vacant) => {
                 vacant.insert(Seen {

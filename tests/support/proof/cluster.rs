@@ -1,13 +1,10 @@
 //! The cluster that `./with-kafka` keeps, and what can be done to it.
 
 use std::process::Command;
-use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{NewTopic, TopicReplication};
 
-const ANSWER: Duration = Duration::from_secs(30);
+use super::topics;
 
 /// What `./with-kafka` says in the environment.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -52,19 +49,9 @@ fn run(command: &mut Command) -> String {
 
 /// Makes topics with so many partitions, and with as many replicas as the cluster has by default.
 pub(crate) fn create_topics(bootstrap: &str, topics: &[(String, i32)]) {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", bootstrap);
-    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
-    let topics = topics
+    let topics: Vec<_> = topics
         .iter()
-        .map(|(topic, partitions)| NewTopic::new(topic, *partitions, TopicReplication::Fixed(-1)));
-    let topics: Vec<_> = topics.collect();
-    let options = AdminOptions::new().operation_timeout(Some(ANSWER));
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let created = runtime
-        .unwrap()
-        .block_on(admin.create_topics(&topics, &options));
-    for result in created.unwrap() {
-        result.unwrap();
-    }
+        .map(|(topic, partitions)| NewTopic::new(topic, *partitions, TopicReplication::Fixed(-1)))
+        .collect();
+    topics::create(bootstrap, &topics);
 }

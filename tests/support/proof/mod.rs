@@ -9,3 +9,4 @@ pub(crate) mod feed;
 pub(crate) mod outputs;
 pub(crate) mod process;
 pub(crate) mod stage;
+pub(crate) mod topics;
