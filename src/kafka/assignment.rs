@@ -206,11 +206,11 @@ fn patiently<T>(
     }
 }
 
-/// Why partitions cannot be taken over now. `is_read` tells whether what is committed of them was
-/// given to one who did not wait for open transactions.
-pub(super) fn reason(what: &str, error: &ClientError, is_read: bool) -> String {
+/// Why partitions cannot be taken over now. `can_be_read` tells whether their committed offsets are
+/// given to one who does not wait for open transactions.
+pub(super) fn reason(what: &str, error: &ClientError, can_be_read: impl Fn() -> bool) -> String {
     let is_late = error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut);
-    if what == COMMITTED && is_late && is_read {
+    if what == COMMITTED && is_late && can_be_read() {
         format!(
             "{what}: a transaction that holds offsets of these partitions does not end; if it never does, see \"A transaction that hangs\" in docs/delivery.md"
         )
@@ -281,8 +281,8 @@ mod tests {
     #[test]
     fn who_waits_for_an_open_transaction_says_so() {
         let late = ClientError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut);
-        let named = |what, error, is_read| {
-            let reason = reason(what, error, is_read);
+        let named = |what, error, can_be_read| {
+            let reason = reason(what, error, || can_be_read);
             assert!(reason.starts_with(what), "{reason}");
             reason.contains("a transaction that holds offsets")
         };

@@ -179,7 +179,7 @@ pub enum KafkaError {
     },
     /// The transactional id was taken over again and again.
     #[error(
-        "transactional id {id} was fenced twice within {seconds} s: another process uses it, give each its own `instance`; or transactions take longer than transaction.timeout.ms"
+        "transactional id {id} was fenced twice within {seconds} s: another process uses it, give each its own `instance`"
     )]
     ProducerFenced {
         /// The id.

@@ -37,10 +37,9 @@ use super::transaction;
 const OWNER: &str = "netsieve:";
 /// How long taking a transactional id over may take at once.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long reading the signatures is tried.
+/// How long it is tried, from the assignment on: by then the brokers have ended it themselves, by
+/// its time-out and theirs to look, unless the user has raised them.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often the brokers look for transactions that are open for too long, by their default.
-const LOOKED_AFTER: Duration = Duration::from_secs(10);
 /// How many owners are looked after at an assignment, at most.
 const MOST_OWNERS: usize = 64;
 /// How many owners are remembered whose transactions are ended, at most.
@@ -124,25 +123,22 @@ impl Ended {
 pub(super) struct Reading(Receiver<()>);
 
 impl Reading {
-    /// Has this done by a thread of its own, which tells when the signatures are read, or drops
-    /// the sender when they cannot be.
+    /// Has this done by a thread of its own; it drops the sender when the signatures are read.
     fn by(worker: usize, work: impl FnOnce(Sender<()>) + Send + 'static) -> Self {
-        let (told, read) = mpsc::channel();
+        let (unread, read) = mpsc::channel();
         let thread = std::thread::Builder::new().name(format!("inheritance-{worker}"));
-        if let Err(error) = thread.spawn(move || work(told)) {
+        if let Err(error) = thread.spawn(move || work(unread)) {
             tracing::warn!(%error, "what former members left open is left to the brokers");
         }
         Self(read)
     }
 
-    /// Waits until they are read, or cannot be; gives whether they are.
-    pub(super) fn wait(self) -> bool {
+    /// Waits until they are read, or cannot be.
+    pub(super) fn wait(self) {
         // The reading itself ends sooner.
-        let read = self.0.recv_timeout(PATIENCE + ANSWER_TIMEOUT);
-        if read == Err(RecvTimeoutError::Timeout) {
+        if self.0.recv_timeout(PATIENCE + ANSWER_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
             tracing::warn!("who has left something open on new partitions is not known in time");
         }
-        read.is_ok()
     }
 }
 
@@ -150,8 +146,8 @@ impl Reading {
 /// no members of the group any more. What cannot be ended the brokers end when its time is over.
 pub(super) fn settle(setup: &Setup, partitions: &TopicPartitionList) -> Reading {
     let (setup, partitions) = (setup.clone(), partitions.clone());
-    Reading::by(setup.number, move |read| {
-        if let Err(error) = end_those_of_the_gone(&setup, &partitions, read) {
+    Reading::by(setup.number, move |unread| {
+        if let Err(error) = end_those_of_the_gone(&setup, &partitions, unread) {
             tracing::warn!(%error, "what former members left open is left to the brokers");
         }
     })
@@ -160,30 +156,24 @@ pub(super) fn settle(setup: &Setup, partitions: &TopicPartitionList) -> Reading 
 fn end_those_of_the_gone(
     setup: &Setup,
     partitions: &TopicPartitionList,
-    read: Sender<()>,
+    unread: Sender<()>,
 ) -> Result<(), KafkaError> {
     if partitions.count() == 0 {
         return Ok(());
     }
     let settings = &setup.settings;
     let asker = asker(settings)?;
-    let begun = Instant::now();
+    let deadline = Instant::now() + PATIENCE;
     let give_up = || setup.shutdown.is_requested();
-    let committed = assignment::committed(&asker, partitions, begun + PATIENCE, &give_up);
-    if committed.is_ok() {
-        // One that waits no longer need not hear it.
-        let _: Result<(), _> = read.send(());
-    }
-    // The worker need not wait until the client has ended.
-    drop(read);
+    let committed = assignment::committed(&asker, partitions, deadline, &give_up);
+    // Also when they cannot be read: the worker need not wait until the client has ended.
+    drop(unread);
     let owners = former_owners(&committed?, settings);
     tracing::debug!(
         worker = setup.number,
         ?owners,
         "who committed last of what is taken over"
     );
-    // By then the brokers have ended it themselves.
-    let deadline = begun + client::transaction_timeout(settings) + LOOKED_AFTER;
     let is_over = || Instant::now() >= deadline || give_up();
     let left = setup
         .ended
@@ -254,6 +244,14 @@ fn asker(settings: &KafkaSettings) -> Result<BaseConsumer<GroupContext>, KafkaEr
     config.set("isolation.level", "read_uncommitted");
     BaseConsumer::from_config_and_context(&config, GroupContext::default())
         .map_err(|error| client::refused(&error, "consumer"))
+}
+
+/// Whether the committed offsets can be read by whoever does not wait for open transactions.
+pub(super) fn can_be_read(settings: &KafkaSettings, partitions: &TopicPartitionList) -> bool {
+    asker(settings).is_ok_and(|asker| {
+        let committed = asker.committed_offsets(partitions.clone(), ANSWER_TIMEOUT);
+        committed.is_ok()
+    })
 }
 
 /// Those who committed these offsets last, other than the workers of this process: one that joins
@@ -362,21 +360,16 @@ mod tests {
         use std::sync::atomic::{AtomicBool, Ordering};
         let is_read = Arc::new(AtomicBool::new(false));
         let (seen, (goes_on, to_go_on)) = (Arc::clone(&is_read), mpsc::channel());
-        let reading = Reading::by(0, move |read| {
+        let reading = Reading::by(0, move |unread| {
             std::thread::sleep(RETRY_PAUSE);
             is_read.store(true, Ordering::SeqCst);
-            read.send(()).unwrap();
+            drop(unread);
             // What it does after that is not waited for.
             let _: Result<(), _> = to_go_on.recv();
         });
-        assert!(reading.wait());
+        reading.wait();
         assert!(seen.load(Ordering::SeqCst));
         drop::<Sender<()>>(goes_on);
-    }
-
-    #[test]
-    fn signatures_that_cannot_be_read_are_not_waited_for() {
-        assert!(!Reading::by(0, drop::<Sender<()>>).wait());
     }
 
     #[test]

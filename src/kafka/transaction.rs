@@ -425,7 +425,7 @@ impl Member {
         match remedy(error) {
             Remedy::Abort => Trouble::Abort(self.told(what, error)),
             Remedy::Fenced if self.has_outlived_time_out() => Trouble::Rejoin(format!(
-                "{what}: the transaction was open for longer than its time-out"
+                "{what}: the transaction was open for longer than transaction.timeout.ms"
             )),
             Remedy::Fenced => Trouble::Fenced,
             Remedy::Unauthorized => {
@@ -487,7 +487,7 @@ mod tests {
         let record = BaseRecord::with_opaque_to("dead", 0).key("").payload("");
         member.delivery.producer().send(record).unwrap();
         member.delivery.producer().flush(INIT_PATIENCE).unwrap();
-        member.transaction.begun = Instant::now().checked_sub(age);
+        member.transaction.begun = Some(Instant::now().checked_sub(age).unwrap());
         cluster
             .mock()
             .request_errors(RDKafkaApiKey::EndTxn, &[error; 8]);
@@ -506,9 +506,10 @@ mod tests {
         let fenced = RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED;
         let trouble = refused_abort(fenced, Duration::ZERO);
         assert!(matches!(trouble, Trouble::Fenced), "{trouble:?}");
-        let trouble = refused_abort(fenced, Duration::from_secs(10));
+        let settings = KafkaSettings::new("b:1", "in", Vec::new(), "dead", "g");
+        let trouble = refused_abort(fenced, client::transaction_timeout(&settings));
         assert!(
-            matches!(&trouble, Trouble::Rejoin(reason) if reason.contains("time-out")),
+            matches!(&trouble, Trouble::Rejoin(reason) if reason.contains("transaction.timeout.ms")),
             "{trouble:?}"
         );
     }

@@ -37,7 +37,7 @@ fn of_two_processes_of_one_name_one_ends_and_names_the_id() {
     assert_eq!(code, Some(1), "{log}");
     let said: Vec<_> = log.lines().filter(|line| !line.starts_with('{')).collect();
     let line = format!(
-        "netsieve: transactional id {}-a-0 was fenced twice within 60 s: another process uses it, give each its own `instance`; or transactions take longer than transaction.timeout.ms",
+        "netsieve: transactional id {}-a-0 was fenced twice within 60 s: another process uses it, give each its own `instance`",
         stage.name
     );
     assert_eq!(said, [line], "{log}");
@@ -86,6 +86,26 @@ fn end_what_the_dead_left_undecided(test: &str, settings: &[&str]) {
     let ended = log.lines().filter(|line| line.contains("ended what"));
     assert_eq!(ended.filter(|line| line.contains(&id)).count(), 1, "{log}");
     heir.stop();
+    stage.check(Promise::ExactlyOnce);
+}
+
+#[test]
+#[ignore = "needs a real cluster: ./with-kafka cargo test --test kafka -- --include-ignored"]
+fn offsets_that_a_stranger_leaves_undecided_are_waited_for_and_named() {
+    let mut stage = Stage::new("held");
+    stage.feed(200);
+    let config = stage.config("exactly_once");
+    let process = Process::start(&config, "a", &[]);
+    stage.wait_for_all();
+    process.stop();
+    let open = leave_offsets_undecided(&stage, &format!("{}-stranger", stage.name));
+    let process = Process::start(&config, "a", &[]);
+    stage.feed(200);
+    process.wait_for_line("a transaction that holds offsets of these partitions does not end");
+    assert!(!process.log().contains("partition assigned"));
+    open.abort_transaction(ANSWER).unwrap();
+    stage.wait_for_all();
+    process.stop();
     stage.check(Promise::ExactlyOnce);
 }
 

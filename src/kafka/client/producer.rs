@@ -79,7 +79,7 @@ pub fn producer(
 /// How long the brokers leave a transaction of these settings open.
 pub(in crate::kafka) fn transaction_timeout(settings: &KafkaSettings) -> Duration {
     let own = settings.producer.get(TRANSACTION_TIMEOUT);
-    // What is no number librdkafka has refused.
+    // librdkafka also takes other spellings of a number, which nobody uses.
     let own = own.and_then(|value| value.trim().parse().ok());
     Duration::from_millis(own.unwrap_or(TRANSACTION_TIMEOUT_MS))
 }

@@ -64,6 +64,15 @@ impl Member {
         // offsets of these partitions.
         let is_transactional = self.is_transactional();
         let signatures = is_transactional.then(|| inheritance::settle(&self.setup, partitions));
+        // An empty assignment before this one may have passed for being at work.
+        if partitions.count() > 0 && self.tracker.slots().next().is_none() {
+            self.setup.status().update(|now| {
+                if now.state == State::Consuming {
+                    now.state = State::Starting;
+                    now.reason = Some("asking where new partitions start".to_owned());
+                }
+            });
+        }
         let shutdown = self.setup.shutdown.clone();
         let give_up = || shutdown.is_requested();
         let starts = match assignment::starts(&self.consumer, partitions, self.policy, give_up) {
@@ -71,14 +80,13 @@ impl Member {
             // The answer to the group must be given; nothing will be read of it any more.
             Err(_) if shutdown.is_requested() => Vec::new(),
             Err(KafkaError::Client { what, source }) if !assignment::is_final(&source) => {
-                let is_read = signatures.is_some_and(inheritance::Reading::wait);
-                let reason = assignment::reason(&what, &source, is_read);
+                let can_be_read = || inheritance::can_be_read(&self.setup.settings, partitions);
+                let reason = assignment::reason(&what, &source, can_be_read);
                 return Err(Trouble::Rejoin(reason));
             }
             Err(error) => return Err(error.into()),
         };
         if let Some(signatures) = signatures {
-            // Where they cannot be read, there is nobody to be named.
             signatures.wait();
         }
         let assigned = if starts.is_empty() {
@@ -110,7 +118,7 @@ impl Member {
             now.partitions = owned;
             now.last_progress = Instant::now();
             if now.state == State::Starting {
-                now.state = State::Consuming;
+                (now.state, now.reason) = (State::Consuming, None);
             }
         });
         trouble.map_or(Ok(()), Err)

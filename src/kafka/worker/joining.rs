@@ -49,8 +49,7 @@ impl Attempts {
         Ok(settings.pause(failures))
     }
 
-    /// The transactional id was taken over, or the transaction was open for too long: to be
-    /// paused for a while is enough for that. Twice in a row it is a fight with another process.
+    /// The transactional id was taken over. Twice in a row it is a fight with another process.
     fn fenced(&mut self, setup: &Setup) -> Result<String, KafkaError> {
         let id = transaction::id(&setup.settings, setup.number);
         let before = self.fenced.replace(Instant::now());
