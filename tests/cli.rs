@@ -53,6 +53,17 @@ fn wrong_usage_is_one_line_and_code_2() {
         &["chek"],
         &["check", "--colour"],
         &["check", "--timeout", "0"],
+        &["check", "--timeout", "ten"],
+        &["demo", "--seconds", "-1"],
+        &["demo", "--rate", "fast"],
+        &["generate", "--messages", "1e6"],
+        &["generate", "--rate", "5000000000"],
+        &["generate", "--bad", "-0.1"],
+        &["submit", "--project", "p", "--max-message-bytes", "0"],
+        &["dlq", "ls", "--top", "all"],
+        &["dlq", "show", "--limit", "-1"],
+        &["dlq", "replay", "--max-attempts", "0"],
+        &["dlq", "replay", "--samples", "some"],
         &["check", "--set"],
         &["completions"],
         &["completions", "tcl"],
@@ -64,7 +75,18 @@ fn wrong_usage_is_one_line_and_code_2() {
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
         netsieve: unrecognized subcommand 'chek', some similar subcommands exist: 'schema', 'check': see netsieve --help
         netsieve: unexpected argument '--colour' found: see netsieve check --help
-        netsieve: invalid value '0' for '--timeout <SECONDS>': 0 is not in 1..=600: see netsieve check --help
+        netsieve: invalid value '0' for '--timeout <SECONDS>': give a whole number, 1 to 600: see netsieve check --help
+        netsieve: invalid value 'ten' for '--timeout <SECONDS>': give a whole number, 1 to 600: see netsieve check --help
+        netsieve: invalid value '-1' for '--seconds <N>': give a whole number, 1 to 8: see netsieve demo --help
+        netsieve: invalid value 'fast' for '--rate <N>': give a whole number, 0 to 4294967295: see netsieve demo --help
+        netsieve: invalid value '1e6' for '--messages <N>': give a whole number, 0 to 18446744073709551615: see netsieve generate --help
+        netsieve: invalid value '5000000000' for '--rate <N>': give a whole number, 0 to 4294967295: see netsieve generate --help
+        netsieve: invalid value '-0.1' for '--bad <SHARE>': give a share between 0 and 1, for example 0.02: see netsieve generate --help
+        netsieve: invalid value '0' for '--max-message-bytes <N>': give a whole number, 1 to 18446744073709551615: see netsieve submit --help
+        netsieve: invalid value 'all' for '--top <LINES>': give a whole number, 0 to 18446744073709551615: see netsieve dlq ls --help
+        netsieve: invalid value '-1' for '--limit <NUMBER>': give a whole number, 0 to 18446744073709551615: see netsieve dlq show --help
+        netsieve: invalid value '0' for '--max-attempts <NUMBER>': give a whole number, 1 to 4294967295: see netsieve dlq replay --help
+        netsieve: invalid value 'some' for '--samples <NUMBER>': give a whole number, 0 to 18446744073709551615: see netsieve dlq replay --help
         netsieve: a value is required for '--set <KEY=VALUE>' but none was supplied: see netsieve check --help
         netsieve: the following required arguments were not provided: <SHELL>: see netsieve completions --help
         netsieve: invalid value 'tcl' for '<SHELL>' [possible values: bash, elvish, fish, powershell, zsh]: see netsieve completions --help

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::CliError;
 use super::feed::{self, Feed, property};
+use super::number::whole;
 use super::output::{Taken, create};
 use super::target::Target;
 use crate::intake::{self, Expiration, Kind, Message, Metadata, Reading};
@@ -54,7 +55,7 @@ pub struct Args {
     property: Vec<(String, String)>,
     /// Split a snapshot into messages of at most so many bytes; its neighbours tell much of a
     /// row, so only where brokers take no larger ones
-    #[arg(long, value_name = "N", default_value_t = Limits::default().max_message_bytes)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_message_bytes, value_parser = whole(1..=usize::MAX), allow_negative_numbers = true)]
     max_message_bytes: usize,
     #[command(flatten)]
     metadata: MetadataArgs,

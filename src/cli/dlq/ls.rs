@@ -8,6 +8,7 @@ use bumpalo::Bump;
 
 use super::progress::Progress;
 use super::{Which, begin, interrupted};
+use crate::cli::number::whole;
 use crate::cli::terminal::{Paint, grouped, shorten};
 use crate::cli::{CliError, Global, print};
 use crate::dead_letters::counts::{Counts, Per};
@@ -33,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "WIDTH", value_enum, default_value_t = Per::Day)]
     per: Per,
     /// Most lines of each table; the JSON has all
-    #[arg(long, value_name = "LINES", default_value_t = 20)]
+    #[arg(long, value_name = "LINES", default_value_t = 20, value_parser = whole(0..=usize::MAX), allow_negative_numbers = true)]
     top: usize,
     /// Print one JSON object
     #[arg(long)]

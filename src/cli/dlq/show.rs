@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::progress::Progress;
 use super::value::{Raw, printable, shown};
 use super::{Which, begin, interrupted};
+use crate::cli::number::whole;
 use crate::cli::terminal::Paint;
 use crate::cli::{CliError, Global, print};
 use crate::dead_letters::Letter;
@@ -39,7 +40,7 @@ pub(super) struct Args {
     #[command(flatten)]
     which: Which,
     /// Most dead letters to show
-    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = whole(0..=u64::MAX), allow_negative_numbers = true)]
     limit: u64,
     /// How the bytes are shown
     #[arg(long, value_name = "FORM", value_enum, default_value_t = Raw::Auto)]
