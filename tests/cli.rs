@@ -59,6 +59,8 @@ fn wrong_usage_is_one_line_and_code_2() {
         &["generate", "--messages", "1e6"],
         &["generate", "--rate", "5000000000"],
         &["generate", "--bad", "-0.1"],
+        &["generate", "--bootstrap", ""],
+        &["submit", "--project", "p", "--bootstrap", "a:port"],
         &["submit", "--project", "p", "--max-message-bytes", "0"],
         &["dlq", "ls", "--top", "all"],
         &["dlq", "show", "--limit", "-1"],
@@ -82,6 +84,8 @@ fn wrong_usage_is_one_line_and_code_2() {
         netsieve: invalid value '1e6' for '--messages <N>': give a whole number, 0 to 18446744073709551615: see netsieve generate --help
         netsieve: invalid value '5000000000' for '--rate <N>': give a whole number, 0 to 4294967295: see netsieve generate --help
         netsieve: invalid value '-0.1' for '--bad <SHARE>': give a share between 0 and 1, for example 0.02: see netsieve generate --help
+        netsieve: invalid value '' for '--bootstrap <HOST:PORT>': give HOST:PORT of a broker, or of several with commas between: see netsieve generate --help
+        netsieve: invalid value 'a:port' for '--bootstrap <HOST:PORT>': give HOST:PORT of a broker, or of several with commas between: see netsieve submit --help
         netsieve: invalid value '0' for '--max-message-bytes <N>': give a whole number, 1 to 18446744073709551615: see netsieve submit --help
         netsieve: invalid value 'all' for '--top <LINES>': give a whole number, 0 to 18446744073709551615: see netsieve dlq ls --help
         netsieve: invalid value '-1' for '--limit <NUMBER>': give a whole number, 0 to 18446744073709551615: see netsieve dlq show --help
@@ -151,6 +155,14 @@ fn a_bad_configuration_is_one_line_and_code_78() {
             "workers cannot be 0, --set: give a whole number",
         ),
         ("kafka.security.protocol=sasl", "is refused by librdkafka"),
+        (
+            "kafka.bootstrap=",
+            "kafka.bootstrap is empty, --set: give HOST:PORT of a broker",
+        ),
+        (
+            "kafka.bootstrap=[\"a:1\", \"b:1\"]",
+            "kafka.bootstrap cannot be a list, --set: give HOST:PORT",
+        ),
     ] {
         let line = error_line(&["run", "--set", set], 78);
         assert!(line.contains(expected), "{line}");

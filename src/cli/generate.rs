@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CliError;
-use super::feed::{Feed, property};
+use super::feed::{Feed, brokers, property};
 use super::number::whole;
 use super::output::{Taken, create, unwritten};
 use super::target::Target;
@@ -59,7 +59,7 @@ pub struct Args {
     )]
     output: PathBuf,
     /// Brokers to write to instead
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = brokers)]
     bootstrap: Option<String>,
     /// Topic to write to
     #[arg(long, default_value = "network_connection", requires = "bootstrap")]

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::CliError;
-use super::feed::{self, Feed, property};
+use super::feed::{self, Feed, brokers, property};
 use super::number::whole;
 use super::output::{Taken, create};
 use super::target::Target;
@@ -45,7 +45,7 @@ pub struct Args {
     )]
     output: PathBuf,
     /// Brokers to write to instead
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = brokers)]
     bootstrap: Option<String>,
     /// Topic to write to
     #[arg(long, default_value = "network_connection", requires = "bootstrap")]
