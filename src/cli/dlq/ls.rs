@@ -9,7 +9,7 @@ use bumpalo::Bump;
 use super::progress::Progress;
 use super::{Which, begin, interrupted};
 use crate::cli::number::whole;
-use crate::cli::terminal::{Paint, grouped, shorten};
+use crate::cli::terminal::{Paint, counted, grouped, shorten};
 use crate::cli::{CliError, Global, print};
 use crate::dead_letters::counts::{Counts, Per};
 use crate::kafka::letters::{self, Part, Seen};
@@ -79,8 +79,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), CliError> {
 
 fn tables(topic: &str, counts: &Counts, top: usize, paint: Paint) -> String {
     let mut text = format!(
-        "{topic}: {} dead letters",
-        paint.bold(&grouped(counts.letters))
+        "{topic}: {}",
+        paint.bold(&counted(counts.letters, "dead letter"))
     );
     if counts.truncated > 0 {
         let _ = write!(text, ", {} of them cut", grouped(counts.truncated));

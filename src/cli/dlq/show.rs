@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::value::{Raw, printable, shown};
 use super::{Which, begin, interrupted};
 use crate::cli::number::whole;
-use crate::cli::terminal::Paint;
+use crate::cli::terminal::{Paint, counted};
 use crate::cli::{CliError, Global, print};
 use crate::dead_letters::Letter;
 use crate::dead_letters::filter;
@@ -175,7 +175,7 @@ fn text(letter: &Letter<'_>, core: &Settings, raw: Raw, paint: Paint) -> String 
     match letter.value {
         None => out.push_str("value     (null)\n"),
         Some(value) if raw != Raw::None => {
-            let _ = writeln!(out, "value     {} bytes", value.len());
+            let _ = writeln!(out, "value     {}", counted(value.len() as u64, "byte"));
             out.push_str(&shown(value, raw));
         }
         Some(_) => {}
@@ -270,7 +270,11 @@ fn rows(
     }
     let more = envelope.records.len().saturating_sub(MOST_RECORDS);
     if more > 0 {
-        mark("data", &format!("{more} more records"), fault == "data");
+        mark(
+            "data",
+            &counted(more as u64, "more record"),
+            fault == "data",
+        );
     }
 }
 
