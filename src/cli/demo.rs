@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let mut demo = Demo {
         screen: Screen::new(),
         processor: Processor::start(&config)?,
-        feed: Feed::connect(&bootstrap, &source, &[])?,
+        feed: Feed::connect("netsieve-demo", &bootstrap, &source, &[])?,
         reader: Reader::start(&bootstrap, &written, dead_letters)?,
         ledger: Ledger::default(),
         findings: Findings::default(),

@@ -93,7 +93,10 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Feed {
     /// Connects, and makes sure that the topic is there.
+    ///
+    /// Brokers know the producer by `client_id`, in their logs and quotas.
     pub(super) fn connect(
+        client_id: &str,
         bootstrap: &str,
         topic: &str,
         properties: &[(String, String)],
@@ -101,7 +104,7 @@ impl Feed {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", bootstrap)
-            .set("client.id", "netsieve-generate")
+            .set("client.id", client_id)
             .set("enable.idempotence", "true")
             // As Java's clients do, so that keys go where they would go from real agents.
             .set("partitioner", "murmur2_random")

@@ -130,7 +130,12 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let delimited = options.encodings == Encodings::Protobuf;
     let mut manifest = args.manifest.as_deref().map(create).transpose()?;
     let mut target = match &args.bootstrap {
-        Some(bootstrap) => Target::Topic(Feed::connect(bootstrap, &args.topic, &args.property)?),
+        Some(bootstrap) => Target::Topic(Feed::connect(
+            "netsieve-generate",
+            bootstrap,
+            &args.topic,
+            &args.property,
+        )?),
         None => Target::File {
             file: create(&args.output)?,
             delimited,

@@ -348,16 +348,12 @@ fn connect(bootstrap: &str, args: &Args) -> Result<Feed, CliError> {
     // The topic's own limit decides, not the client's default of 1 MB, which counts the key
     // and the record's frame as well.
     let largest = args.max_message_bytes.saturating_add(MAX_OVERHEAD_BYTES);
-    let own = [
-        ("client.id", "netsieve-submit".to_owned()),
-        (
-            "message.max.bytes",
-            largest.clamp(1_000, 1_000_000_000).to_string(),
-        ),
-    ];
-    let own = own.map(|(key, value)| (key.to_owned(), value));
+    let own = [(
+        "message.max.bytes".to_owned(),
+        largest.clamp(1_000, 1_000_000_000).to_string(),
+    )];
     let properties: Vec<_> = own.iter().chain(&args.property).cloned().collect();
-    Feed::connect(bootstrap, &args.topic, &properties)
+    Feed::connect("netsieve-submit", bootstrap, &args.topic, &properties)
 }
 
 /// What a Kafka record has beside its value, generously.
