@@ -53,6 +53,19 @@ fn wrong_usage_is_one_line_and_code_2() {
         &["chek"],
         &["check", "--colour"],
         &["check", "--timeout", "0"],
+        &["check", "--timeout", "ten"],
+        &["demo", "--seconds", "-1"],
+        &["demo", "--rate", "fast"],
+        &["generate", "--messages", "1e6"],
+        &["generate", "--rate", "5000000000"],
+        &["generate", "--bad", "-0.1"],
+        &["generate", "--bootstrap", ""],
+        &["submit", "--project", "p", "--bootstrap", "a:port"],
+        &["submit", "--project", "p", "--max-message-bytes", "0"],
+        &["dlq", "ls", "--top", "all"],
+        &["dlq", "show", "--limit", "-1"],
+        &["dlq", "replay", "--max-attempts", "0"],
+        &["dlq", "replay", "--samples", "some"],
         &["check", "--set"],
         &["completions"],
         &["completions", "tcl"],
@@ -64,7 +77,20 @@ fn wrong_usage_is_one_line_and_code_2() {
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
         netsieve: unrecognized subcommand 'chek', some similar subcommands exist: 'schema', 'check': see netsieve --help
         netsieve: unexpected argument '--colour' found: see netsieve check --help
-        netsieve: invalid value '0' for '--timeout <SECONDS>': 0 is not in 1..=600: see netsieve check --help
+        netsieve: invalid value '0' for '--timeout <SECONDS>': give a whole number, 1 to 600: see netsieve check --help
+        netsieve: invalid value 'ten' for '--timeout <SECONDS>': give a whole number, 1 to 600: see netsieve check --help
+        netsieve: invalid value '-1' for '--seconds <N>': give a whole number, 1 to 8: see netsieve demo --help
+        netsieve: invalid value 'fast' for '--rate <N>': give a whole number, 0 to 4294967295: see netsieve demo --help
+        netsieve: invalid value '1e6' for '--messages <N>': give a whole number, 0 to 18446744073709551615: see netsieve generate --help
+        netsieve: invalid value '5000000000' for '--rate <N>': give a whole number, 0 to 4294967295: see netsieve generate --help
+        netsieve: invalid value '-0.1' for '--bad <SHARE>': give a share between 0 and 1, for example 0.02: see netsieve generate --help
+        netsieve: invalid value '' for '--bootstrap <HOST:PORT>': give HOST:PORT of a broker, or of several with commas between: see netsieve generate --help
+        netsieve: invalid value 'a:port' for '--bootstrap <HOST:PORT>': give HOST:PORT of a broker, or of several with commas between: see netsieve submit --help
+        netsieve: invalid value '0' for '--max-message-bytes <N>': give a whole number, 1 to 18446744073709551615: see netsieve submit --help
+        netsieve: invalid value 'all' for '--top <LINES>': give a whole number, 0 to 18446744073709551615: see netsieve dlq ls --help
+        netsieve: invalid value '-1' for '--limit <NUMBER>': give a whole number, 0 to 18446744073709551615: see netsieve dlq show --help
+        netsieve: invalid value '0' for '--max-attempts <NUMBER>': give a whole number, 1 to 4294967295: see netsieve dlq replay --help
+        netsieve: invalid value 'some' for '--samples <NUMBER>': give a whole number, 0 to 18446744073709551615: see netsieve dlq replay --help
         netsieve: a value is required for '--set <KEY=VALUE>' but none was supplied: see netsieve check --help
         netsieve: the following required arguments were not provided: <SHELL>: see netsieve completions --help
         netsieve: invalid value 'tcl' for '<SHELL>' [possible values: bash, elvish, fish, powershell, zsh]: see netsieve completions --help
@@ -129,6 +155,14 @@ fn a_bad_configuration_is_one_line_and_code_78() {
             "workers cannot be 0, --set: give a whole number",
         ),
         ("kafka.security.protocol=sasl", "is refused by librdkafka"),
+        (
+            "kafka.bootstrap=",
+            "kafka.bootstrap is empty, --set: give HOST:PORT of a broker",
+        ),
+        (
+            "kafka.bootstrap=[\"a:1\", \"b:1\"]",
+            "kafka.bootstrap cannot be a list, --set: give HOST:PORT",
+        ),
     ] {
         let line = error_line(&["run", "--set", set], 78);
         assert!(line.contains(expected), "{line}");

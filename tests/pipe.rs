@@ -263,10 +263,37 @@ fn whole_files_are_messages_of_any_format() {
 fn rejects_go_to_a_file_where_one_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rejects.jsonl");
-    let run = netsieve(&["pipe", "--dead-letters", text(&path)], b"[]\n");
+    let run = netsieve(&["pipe", "--dead-letters", text(&path)], b"{}\n");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     let rejects = json_lines(&fs::read_to_string(&path).unwrap());
-    assert_eq!(rejects[0]["reason"], "malformed_json");
+    assert_eq!(rejects[0]["reason"], "missing_metadata");
+}
+
+/// Rejects are not on standard error, and what is wrong is said there.
+#[test]
+fn an_input_without_a_message_is_told_what_to_do() {
+    let whole: Value = serde_json::from_str(EXAMPLE).unwrap();
+    let pretty = serde_json::to_string_pretty(&whole).unwrap();
+    let list = format!("\n[{EXAMPLE},\n{EXAMPLE}]\n");
+    let windows = "  TCP    0.0.0.0:135    0.0.0.0:0    LISTENING    920\n";
+    for (input, remedy) in [
+        (pretty.as_str(), Some("is read with --raw")),
+        (&list, Some("jq -c '.[]'")),
+        (windows, Some("netsieve submit")),
+        (&format!("{EXAMPLE}\n{pretty}"), None),
+        ("", None),
+    ] {
+        let run = netsieve(&["pipe", "--dead-letters", "/dev/null"], input.as_bytes());
+        assert_eq!(run.code, 0);
+        assert_eq!(run.stderr.lines().count(), usize::from(remedy.is_some()));
+        assert!(
+            run.stderr.contains(remedy.unwrap_or_default()),
+            "{input}: {}",
+            run.stderr
+        );
+        // Where rejects are on standard error, they alone are.
+        netsieve(&["pipe"], input.as_bytes()).rejects();
+    }
 }
 
 #[test]

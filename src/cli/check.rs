@@ -10,6 +10,7 @@ use crate::kafka::topics::{self, Finding, Inspection};
 use crate::reference::Loaded;
 use crate::registry;
 
+use super::number::whole;
 use super::run::instance;
 use super::{CliError, Global, print, tables};
 
@@ -32,7 +33,7 @@ pub struct Args {
     #[arg(long)]
     connect: bool,
     /// Longest time for the brokers, and for the registry, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = whole(1..=600_u64), allow_negative_numbers = true)]
     timeout: u64,
     /// Brokers, HOST:PORT with commas between (kafka.bootstrap)
     #[arg(long, value_name = "HOST:PORT")]

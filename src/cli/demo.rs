@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::CliError;
 use super::feed::Feed;
+use super::number::whole;
 use crate::config::{self, Config, Sources};
 use crate::generate::{Generated, Generator, Options};
 use crate::kafka::mock::EmbeddedCluster;
@@ -53,14 +54,13 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["seconds", "rate", "seed"])]
     live: bool,
     /// For how long messages are sent, in seconds
-    #[arg(long, value_name = "N", default_value_t = 6)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=8))]
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = whole(1..=8_u64), allow_negative_numbers = true)]
     seconds: u64,
     /// Messages a second, of 1 to 50 records each; 0 is as fast as it goes
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = whole(0..=u32::MAX), allow_negative_numbers = true)]
     rate: u32,
     /// What everything random in the load follows from
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(0..=u64::MAX), allow_negative_numbers = true)]
     seed: u64,
 }
 
@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let mut demo = Demo {
         screen: Screen::new(),
         processor: Processor::start(&config)?,
-        feed: Feed::connect(&bootstrap, &source, &[])?,
+        feed: Feed::connect("netsieve-demo", &bootstrap, &source, &[])?,
         reader: Reader::start(&bootstrap, &written, dead_letters)?,
         ledger: Ledger::default(),
         findings: Findings::default(),

@@ -27,7 +27,7 @@ impl CliError {
         Self::new(Self::FAILURE, vec![line.to_string()])
     }
 
-    /// Several failures, each in one line.
+    /// Several failures, each in one line; none where all of them were told as they came.
     pub fn failures(lines: Vec<String>) -> Self {
         Self::new(Self::FAILURE, lines)
     }

@@ -11,6 +11,8 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::CliError;
+use crate::config::are_brokers;
+use crate::config::keys::Form;
 use crate::generate::Generated;
 use crate::kafka::KafkaError;
 use crate::kafka::client;
@@ -19,6 +21,14 @@ use crate::kafka::client;
 pub(super) fn property(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("give KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Brokers as a flag gives them that is no key of the configuration.
+pub(super) fn brokers(text: &str) -> Result<String, String> {
+    if are_brokers(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("give {}", Form::Brokers.expected()))
 }
 
 /// How long the brokers may take to answer at first, and to acknowledge what is left at last.
@@ -83,7 +93,10 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Feed {
     /// Connects, and makes sure that the topic is there.
+    ///
+    /// Brokers know the producer by `client_id`, in their logs and quotas.
     pub(super) fn connect(
+        client_id: &str,
         bootstrap: &str,
         topic: &str,
         properties: &[(String, String)],
@@ -91,7 +104,7 @@ impl Feed {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", bootstrap)
-            .set("client.id", "netsieve-generate")
+            .set("client.id", client_id)
             .set("enable.idempotence", "true")
             // As Java's clients do, so that keys go where they would go from real agents.
             .set("partitioner", "murmur2_random")

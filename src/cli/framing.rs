@@ -48,7 +48,13 @@ pub(super) fn next(
         },
         Framing::Whole => {
             let kept = input.take(max_bytes as u64).read_to_end(message)?;
-            let skipped = io::copy(input, &mut io::sink())?;
+            // A terminal that has ended goes on when it is read again.
+            let has_ended = kept < max_bytes;
+            let skipped = if has_ended {
+                0
+            } else {
+                io::copy(input, &mut io::sink())?
+            };
             Ok(Some(kept as u64 + skipped))
         }
     }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::CliError;
-use super::feed::{Feed, property};
+use super::feed::{Feed, brokers, property};
+use super::number::whole;
 use super::output::{Taken, create, unwritten};
 use super::target::Target;
 use crate::generate::{Carrier, Encodings, Generator, Options};
@@ -25,22 +26,22 @@ Examples:
   netsieve generate --messages 1000 --output in.jsonl --manifest expected.jsonl")]
 pub struct Args {
     /// How many messages
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = whole(0..=u64::MAX), allow_negative_numbers = true)]
     messages: u64,
     /// Records of a message, fewest and most
     #[arg(long, value_name = "MIN..MAX", default_value = "1..50")]
     records: Range,
     /// Share of messages, and of records of the others, that must be rejected: 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = share, allow_negative_numbers = true)]
     bad: f64,
     /// Let bad ones break the default size limits as well
     #[arg(long)]
     oversized: bool,
     /// Share of good records whose process name is a command line of some KiB: 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, allow_negative_numbers = true)]
     long_commands: f64,
     /// What everything random follows from
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole(0..=u64::MAX), allow_negative_numbers = true)]
     seed: u64,
     /// Encoding of the messages; mixed goes to Kafka only, and is the default there
     #[arg(long, value_enum)]
@@ -58,13 +59,13 @@ pub struct Args {
     )]
     output: PathBuf,
     /// Brokers to write to instead
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = brokers)]
     bootstrap: Option<String>,
     /// Topic to write to
     #[arg(long, default_value = "network_connection", requires = "bootstrap")]
     topic: String,
     /// Messages a second; 0 is as fast as it goes
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "bootstrap")]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "bootstrap", value_parser = whole(0..=u32::MAX), allow_negative_numbers = true)]
     rate: u32,
     /// A librdkafka property of the producer, for example security.protocol=SSL
     #[arg(long, value_name = "KEY=VALUE", value_parser = property, requires = "bootstrap")]
@@ -129,7 +130,12 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let delimited = options.encodings == Encodings::Protobuf;
     let mut manifest = args.manifest.as_deref().map(create).transpose()?;
     let mut target = match &args.bootstrap {
-        Some(bootstrap) => Target::Topic(Feed::connect(bootstrap, &args.topic, &args.property)?),
+        Some(bootstrap) => Target::Topic(Feed::connect(
+            "netsieve-generate",
+            bootstrap,
+            &args.topic,
+            &args.property,
+        )?),
         None => Target::File {
             file: create(&args.output)?,
             delimited,

@@ -10,6 +10,7 @@ mod error;
 mod feed;
 mod framing;
 pub mod generate;
+mod number;
 mod output;
 pub mod pipe;
 pub mod run;

@@ -1,6 +1,8 @@
 //! `netsieve pipe`: messages from files or standard input, events to standard output, through
 //! the same core as the stream and without Kafka.
 
+mod told;
+
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -16,13 +18,14 @@ use super::table::Table;
 use super::terminal::{self, Paint};
 use super::{CliError, Global, tables};
 use crate::config;
-use crate::pipeline::code::{Level, Reason, Rejection};
-use crate::pipeline::emit::{DeadLetter, Emitted, Tally};
+use crate::pipeline::code::Level;
+use crate::pipeline::emit::{DeadLetter, Emitted};
 use crate::pipeline::enrich::Enrich;
 use crate::pipeline::explain::{self, Explanation};
 use crate::pipeline::message::Input;
 use crate::pipeline::settings::{Format, Key, Output, Settings, SourceFormat};
 use crate::pipeline::{self, Workspace};
+use told::Look;
 
 /// Turns messages from files or standard input into events, without Kafka.
 #[derive(Debug, clap::Args)]
@@ -94,6 +97,7 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
         now_ms: args.now.map(jiff::Timestamp::as_millisecond),
         workspace: Workspace::default(),
         emitted: Emitted::default(),
+        look: None,
         sink: Sink {
             form: match args.output {
                 _ if args.explain => Form::Words(Words::of(&io::stdout())),
@@ -111,15 +115,16 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
         Err(Stop::Closed) => return Ok(()),
         Err(Stop::Failed(error)) => return Err(error),
     }
-    if io::stderr().is_terminal() {
-        let tally = &pipe.emitted.tally;
-        eprintln!("{}", summary(tally));
-        if has_no_message(tally) {
-            eprintln!(
-                "No line of it is a message: one over several lines is read by --raw, and what \
-                 netstat and other tools print is made into messages by netsieve submit."
-            );
-        }
+    let tally = &pipe.emitted.tally;
+    let is_seen = io::stderr().is_terminal();
+    if is_seen {
+        eprintln!("{}", told::summary(tally));
+    }
+    // Where rejects go to standard error, nothing else is among them but for a person.
+    if (is_seen || args.dead_letters.is_some() || args.explain)
+        && let Some(remedy) = told::remedy(tally, pipe.look)
+    {
+        eprintln!("netsieve: {remedy}");
     }
     Ok(())
 }
@@ -199,6 +204,8 @@ struct Pipe<W: Write> {
     now_ms: Option<i64>,
     workspace: Workspace,
     emitted: Emitted,
+    /// That of lines.
+    look: Option<Look>,
     sink: Sink<W>,
 }
 
@@ -255,6 +262,9 @@ impl<W: Write> Pipe<W> {
         for path in files {
             let failed = |error: &io::Error| Stop::Failed(cannot("read", path, error));
             if path.as_os_str() == "-" {
+                if io::stdin().is_terminal() {
+                    eprintln!("netsieve: {}", told::invitation(framing));
+                }
                 self.read(Box::new(io::stdin()), "stdin", framing, path)?;
                 continue;
             }
@@ -295,6 +305,9 @@ impl<W: Write> Pipe<W> {
             let size = framing::next(&mut input, framing, max_bytes, &mut message)
                 .map_err(|error| Stop::Failed(unread(path, &error)))?;
             let Some(size) = size else { break };
+            if framing == Framing::Lines && self.look.is_none() {
+                self.look = Look::of(&message);
+            }
             self.process(&message, size, topic, offset)?;
             if framing == Framing::Whole {
                 break;
@@ -461,30 +474,4 @@ fn progress(args: &Args, files: &[PathBuf]) -> Option<ProgressBar> {
     let style = "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
     let style = ProgressStyle::with_template(style).ok()?;
     Some(ProgressBar::new(total).with_style(style))
-}
-
-/// Whether there was text and no message, as when a tool's output or a message that is laid out
-/// over lines is given in place of messages. A line of the latter may be an object of its own.
-fn has_no_message(tally: &Tally) -> bool {
-    let malformed = tally.rejected(Reason::Rejection(Rejection::MalformedJson));
-    malformed > 0 && tally.rejected_messages == tally.messages
-}
-
-fn summary(tally: &Tally) -> String {
-    let rejected = tally.rejected_messages + tally.rejected_records;
-    let events = tally.records - tally.rejected_records;
-    let text = format!(
-        "{} messages, {} records: {events} events, {rejected} rejected",
-        tally.messages, tally.records
-    );
-    let reasons: Vec<_> = Reason::all()
-        .map(|reason| (reason.name(), tally.rejected(reason)))
-        .filter(|(_, count)| *count > 0)
-        .map(|(name, count)| format!("{name} {count}"))
-        .collect();
-    if reasons.is_empty() {
-        text
-    } else {
-        format!("{text} ({})", reasons.join(", "))
-    }
 }

@@ -1,6 +1,7 @@
 //! `netsieve submit`: what tools print, or this host's own sockets, to input messages on standard
 //! output, in a file or in Kafka.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -9,10 +10,12 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::CliError;
-use super::feed::{self, Feed, property};
+use super::feed::{self, Feed, brokers, property};
+use super::number::whole;
 use super::output::{Taken, create};
 use super::target::Target;
-use crate::intake::{self, Expiration, Kind, Message, Metadata, Reading};
+use super::terminal::counted;
+use crate::intake::{self, Expiration, Kind, Message, Metadata, Reading, Unread};
 use crate::pipeline::settings::Limits;
 
 /// Turns what tools print, or this host's own sockets, into messages.
@@ -44,7 +47,7 @@ pub struct Args {
     )]
     output: PathBuf,
     /// Brokers to write to instead
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = brokers)]
     bootstrap: Option<String>,
     /// Topic to write to
     #[arg(long, default_value = "network_connection", requires = "bootstrap")]
@@ -54,7 +57,7 @@ pub struct Args {
     property: Vec<(String, String)>,
     /// Split a snapshot into messages of at most so many bytes; its neighbours tell much of a
     /// row, so only where brokers take no larger ones
-    #[arg(long, value_name = "N", default_value_t = Limits::default().max_message_bytes)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().max_message_bytes, value_parser = whole(1..=usize::MAX), allow_negative_numbers = true)]
     max_message_bytes: usize,
     #[command(flatten)]
     metadata: MetadataArgs,
@@ -157,6 +160,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         target: &mut target,
         records: 0,
         failed: false,
+        known: false,
     };
     if args.live {
         let reading = intake::live().map_err(CliError::failure)?;
@@ -164,11 +168,25 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     } else {
         submit.files(args)?;
     }
-    let (records, failed) = (submit.records, submit.failed);
+    let Submit {
+        records,
+        failed,
+        known,
+        ..
+    } = submit;
     target.finish()?;
-    if records == 0 {
-        let what = "no row could be read, the input: see docs/intake.md for what can be";
-        return Err(CliError::failure(what));
+    match (records, args.kind) {
+        // Why was said of each file.
+        (0, _) if !known => return Err(CliError::failures(Vec::new())),
+        (0, Some(_)) => {
+            let what = "no row could be read, the input: leave --kind out, or name another";
+            return Err(CliError::failure(what));
+        }
+        (0, None) => {
+            let what = "no row could be read, the input: see docs/intake.md for what can be";
+            return Err(CliError::failure(what));
+        }
+        _ => {}
     }
     if failed {
         let what = "not every file could be read, the input: see the lines above";
@@ -188,6 +206,8 @@ struct Submit<'a> {
     records: usize,
     /// Whether a file could not be opened or read, or its kind not be told.
     failed: bool,
+    /// Whether any file was of a known kind.
+    known: bool,
 }
 
 impl Submit<'_> {
@@ -237,8 +257,10 @@ impl Submit<'_> {
 
     /// Writes what was read of one file, and tells of it.
     fn take(&mut self, name: &str, kind: &str, reading: &Reading) -> Result<(), CliError> {
-        for unread in &reading.unread {
-            eprintln!("netsieve: {name}:{}: {}", unread.line, unread.why);
+        self.known = true;
+        self.records += reading.records();
+        for line in unread(&reading.unread) {
+            eprintln!("netsieve: {name}:{line}");
         }
         for snapshot in &reading.snapshots {
             let messages = intake::messages(snapshot, self.metadata, &self.limits);
@@ -256,7 +278,6 @@ impl Submit<'_> {
                 }
             }
         }
-        self.records += reading.records();
         let is_whole =
             reading.unread.is_empty() && !reading.has_left_out() && reading.records() > 0;
         if io::stderr().is_terminal() || !is_whole {
@@ -264,6 +285,31 @@ impl Submit<'_> {
         }
         Ok(())
     }
+}
+
+/// Most lines that are shown with the same thing wrong with them, and most of all, of one file: a
+/// wrong --kind is wrong for every line.
+const MOST_ALIKE: usize = 3;
+const MOST_UNREAD: usize = 20;
+
+/// What could not be read, behind the file's name: the first lines of each thing that is wrong, and
+/// how many more there are.
+fn unread(all: &[Unread]) -> Vec<String> {
+    let mut alike: HashMap<&str, usize> = HashMap::new();
+    let mut lines = Vec::new();
+    for unread in all {
+        let count = alike.entry(&unread.why).or_default();
+        *count += 1;
+        if *count <= MOST_ALIKE && lines.len() < MOST_UNREAD {
+            lines.push(format!("{}: {}", unread.line, unread.why));
+        }
+    }
+    let more = all.len() - lines.len();
+    if more > 0 {
+        let more = counted(more as u64, "more line");
+        lines.push(format!(" {more} cannot be read"));
+    }
+    lines
 }
 
 /// What was read and what was not, in one line.
@@ -302,16 +348,12 @@ fn connect(bootstrap: &str, args: &Args) -> Result<Feed, CliError> {
     // The topic's own limit decides, not the client's default of 1 MB, which counts the key
     // and the record's frame as well.
     let largest = args.max_message_bytes.saturating_add(MAX_OVERHEAD_BYTES);
-    let own = [
-        ("client.id", "netsieve-submit".to_owned()),
-        (
-            "message.max.bytes",
-            largest.clamp(1_000, 1_000_000_000).to_string(),
-        ),
-    ];
-    let own = own.map(|(key, value)| (key.to_owned(), value));
+    let own = [(
+        "message.max.bytes".to_owned(),
+        largest.clamp(1_000, 1_000_000_000).to_string(),
+    )];
     let properties: Vec<_> = own.iter().chain(&args.property).cloned().collect();
-    Feed::connect(bootstrap, &args.topic, &properties)
+    Feed::connect("netsieve-submit", bootstrap, &args.topic, &properties)
 }
 
 /// What a Kafka record has beside its value, generously.

@@ -151,9 +151,22 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
+/// So many of a thing, in its singular where it is one.
+pub(super) fn counted(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", grouped(number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_is_singular() {
+        assert_eq!(counted(0, "record"), "0 records");
+        assert_eq!(counted(1, "record"), "1 record");
+        assert_eq!(counted(1_000, "dead letter"), "1,000 dead letters");
+    }
 
     #[test]
     fn numbers_have_their_thousands_apart() {

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::brokers::are_brokers;
 use super::environment::Environment;
 use super::error::{ConfigError, Origin};
 use super::kafka::{self, Property};
@@ -43,9 +44,14 @@ impl Given {
         };
         let remedy = match meant {
             Some(word) => format!("did you mean {word}?"),
-            None => format!("give {}", self.key.form.expected()),
+            None => self.wanted(),
         };
         self.error(format!("cannot be {}", setting.shown()), remedy)
+    }
+
+    /// What to give instead.
+    fn wanted(&self) -> String {
+        format!("give {}", self.key.form.expected())
     }
 
     pub(super) fn text(&self) -> Result<String, ConfigError> {
@@ -53,10 +59,16 @@ impl Given {
     }
 
     fn text_of(&self, setting: &Setting) -> Result<String, ConfigError> {
-        let text = match setting.text() {
-            Some(text) if !text.trim().is_empty() => text,
-            _ => return Err(self.misfit_of(setting)),
+        let text = match (&setting.value, setting.text()) {
+            // What --set or a variable gave as a list is not meant as text.
+            (Value::List(_) | Value::Table(_), _) | (_, None) => {
+                return Err(self.misfit_of(setting));
+            }
+            (_, Some(text)) => text,
         };
+        if text.trim().is_empty() {
+            return Err(self.error("is empty", self.wanted()));
+        }
         if text.contains("${env:") || text.contains("${file:") {
             let what = "takes no reference";
             let remedy = "use ${env:…} and ${file:…} for librdkafka properties and passwords only";
@@ -68,14 +80,17 @@ impl Given {
         Ok(text)
     }
 
+    pub(super) fn brokers(&self) -> Result<String, ConfigError> {
+        let text = self.text()?;
+        if are_brokers(&text) {
+            return Ok(text);
+        }
+        Err(self.misfit())
+    }
+
     /// A secret, its references resolved.
     pub(super) fn secret(&self, environment: &Environment) -> Result<Property, ConfigError> {
-        let misfit = || {
-            self.error(
-                "cannot be that",
-                format!("give {}", self.key.form.expected()),
-            )
-        };
+        let misfit = || self.error("cannot be that", self.wanted());
         let text = self.setting.text().ok_or_else(misfit)?;
         let resolved = kafka::resolve(&text, &self.path, self.origin(), environment)?;
         Ok(Property::secret(resolved.unwrap_or(text)))
@@ -216,6 +231,7 @@ impl Form {
                 let (least, most) = (millis_text(*least), millis_text(*most));
                 format!("a duration, {least} to {most}")
             }
+            Self::Brokers => "HOST:PORT of a broker, or of several with commas between".to_owned(),
             Self::Address => "ADDRESS:PORT or off".to_owned(),
             Self::Tables => "a list of tables".to_owned(),
             Self::Filter => "a table of conditions".to_owned(),

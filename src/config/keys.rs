@@ -37,6 +37,8 @@ pub enum Form {
     Size(u64, u64),
     /// Text such as `"100ms"`, `"30s"`, `"5m"` or `"1h"`; the bounds are milliseconds.
     Duration(u64, u64),
+    /// Brokers, `HOST:PORT` with commas between.
+    Brokers,
     /// `"ADDRESS:PORT"` or `"off"`.
     Address,
     /// A list of tables.
@@ -117,9 +119,9 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "kafka.bootstrap",
-        Form::Text,
+        Form::Brokers,
         "\"localhost:9092\"",
-        "Brokers to begin with, `HOST:PORT` with commas between.",
+        "Brokers to begin with; they tell of the others.",
     ),
     key(
         "kafka.static_membership",

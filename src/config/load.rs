@@ -164,7 +164,7 @@ fn in_toml(form: &Form, setting: &Setting) -> String {
             format!("[{}]", items.collect::<Vec<_>>().join(", "))
         }
         // What a text key was given as a number is a text all the same.
-        (Form::Text | Form::Name | Form::Texts, _) | (_, Value::Text(_)) => {
+        (Form::Text | Form::Name | Form::Texts | Form::Brokers, _) | (_, Value::Text(_)) => {
             text().unwrap_or_default()
         }
         _ => setting.shown(),

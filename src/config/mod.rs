@@ -4,6 +4,7 @@
 //! The layers are flattened to dotted paths (`layers`), every path is looked up in the one
 //! list of [`keys`], and every value is read in the form that its key has (`given`).
 
+mod brokers;
 mod checked;
 mod environment;
 mod error;
@@ -19,6 +20,7 @@ mod properties;
 mod sections;
 mod value;
 
+pub use brokers::are_brokers;
 pub use checked::{Config, Kafka, Log, LogFormat, Output, Source, Validate};
 pub use environment::Environment;
 pub use error::{ConfigError, Origin};

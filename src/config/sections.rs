@@ -97,7 +97,7 @@ impl Reader {
     }
 
     fn kafka(&mut self, environment: &Environment) -> Result<Kafka, ConfigError> {
-        let bootstrap = self.get("kafka.bootstrap")?.text()?;
+        let bootstrap = self.get("kafka.bootstrap")?.brokers()?;
         let static_membership = self.get("kafka.static_membership")?.flag()?;
         let given = self.get("kafka.group_protocol")?;
         let words = [

@@ -59,14 +59,33 @@ pub(super) struct MaxMessageBytes {
     /// The topics of which they tell it, in bytes.
     pub(super) told: Vec<(String, usize)>,
     /// Why they do not tell it of others, where they say why.
-    pub(super) refused: Option<String>,
+    pub(super) refused: Option<Refusal>,
+}
+
+/// Why brokers do not tell a topic's configuration.
+#[derive(Debug, PartialEq)]
+pub(super) enum Refusal {
+    /// The principal has no right to it.
+    Unauthorized(RDKafkaErrorCode),
+    /// Anything else, such as brokers that have no DescribeConfigs, or do not answer in time.
+    Other(String),
 }
 
 impl MaxMessageBytes {
     fn refused(why: &dyn ToString) -> Self {
         Self {
             told: Vec::new(),
-            refused: Some(why.to_string()),
+            refused: Some(Refusal::Other(why.to_string())),
+        }
+    }
+}
+
+impl Refusal {
+    fn of(code: RDKafkaErrorCode) -> Self {
+        match code {
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed => Self::Unauthorized(code),
+            other => Self::Other(other.to_string()),
         }
     }
 }
@@ -302,7 +321,7 @@ impl<'s> Cluster<'s> {
         Ok(match runtime.block_on(answer) {
             Ok(Ok(described)) => {
                 let refused = described.iter().find_map(|of| of.as_ref().err());
-                let refused = refused.map(ToString::to_string);
+                let refused = refused.map(|code| Refusal::of(*code));
                 let told = described.iter().flatten().filter_map(limit).collect();
                 MaxMessageBytes { told, refused }
             }

@@ -3,7 +3,7 @@
 //! `run` ends at the first fatal finding, `check` tells them all.
 
 use super::client::{self, DEFAULT_MAX_MESSAGE_BYTES};
-use super::cluster::{Cluster, Topic};
+use super::cluster::{Cluster, Refusal, Topic};
 use super::delivery::Limits;
 use super::error::KafkaError;
 use super::rights;
@@ -307,13 +307,23 @@ fn look_at_limits(
         }
     }
     if !untold.is_empty() {
-        inspection.findings.push(Finding::Notable(format!(
-            "max.message.bytes is not told ({}), {}: grant DescribeConfigs on them; {DEFAULT_MAX_MESSAGE_BYTES} is assumed",
-            limits.refused.as_deref().unwrap_or("the brokers leave it out"),
-            untold.join(", "),
-        )));
+        let line = limit_untold(&untold.join(", "), limits.refused.as_ref());
+        inspection.findings.push(Finding::Notable(line));
     }
     Ok(())
+}
+
+/// That nobody knows how large the records of these topics may be. Only a missing right is mended
+/// by one; nothing else needs to be, unless they take less than is assumed.
+fn limit_untold(topics: &str, refused: Option<&Refusal>) -> String {
+    let (why, remedy) = match refused {
+        Some(Refusal::Unauthorized(code)) => (code.to_string(), "grant DescribeConfigs on them; "),
+        Some(Refusal::Other(why)) => (why.clone(), ""),
+        None => ("the brokers leave it out".to_owned(), ""),
+    };
+    format!(
+        "max.message.bytes is not told ({why}), {topics}: {remedy}{DEFAULT_MAX_MESSAGE_BYTES} is assumed, and less learnt from what is refused"
+    )
 }
 
 fn count(number: usize, thing: &str) -> String {
@@ -324,6 +334,8 @@ fn count(number: usize, thing: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use rdkafka::error::RDKafkaErrorCode;
 
     use super::*;
 
@@ -354,6 +366,28 @@ mod tests {
         }
         let error = sources(&settings(&["^(in"])).unwrap_err();
         assert!(error.to_string().contains("^(in"), "{error}");
+    }
+
+    #[test]
+    fn only_a_missing_right_is_to_be_granted() {
+        let unauthorized = Refusal::Unauthorized(RDKafkaErrorCode::TopicAuthorizationFailed);
+        let old = Refusal::Other("Local: Required feature not supported by broker".to_owned());
+        for (refused, is_granted) in [
+            (Some(&unauthorized), true),
+            (Some(&old), false),
+            (None, false),
+        ] {
+            let line = limit_untold("a, b", refused);
+            assert_eq!(
+                line.contains("grant DescribeConfigs on them"),
+                is_granted,
+                "{line}"
+            );
+            assert!(
+                line.contains("), a, b: ") && line.contains("1048588 is assumed"),
+                "{line}"
+            );
+        }
     }
 
     #[test]

@@ -110,23 +110,54 @@ fn what_cannot_be_read_is_told_with_file_and_line() {
     assert_eq!(json(&submitted.stdout)["data"].as_array().unwrap().len(), 2);
 }
 
+/// A wrong kind is wrong for every line; one other thing must not drown in that.
+#[test]
+fn what_is_wrong_with_every_line_is_told_of_the_first() {
+    let text = WINDOWS.repeat(50) + "tcp LISTEN 0 128\n";
+    let submitted = submit(&["--project", "P", "--kind", "ss"], text.as_bytes());
+    let lines: Vec<_> = submitted.stderr.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "netsieve: stdin:1: is not a row of this kind",
+            "netsieve: stdin:2: is not a row of this kind",
+            "netsieve: stdin:3: is not a row of this kind",
+            "netsieve: stdin:51: has too few columns",
+            "netsieve: stdin: 47 more lines cannot be read",
+            "netsieve: stdin: ss, records: 0; not read: 51",
+            "netsieve: no row could be read, the input: leave --kind out, or name another",
+        ]
+    );
+}
+
 #[test]
 fn nothing_read_is_code_1() {
-    for (arguments, input) in [
-        (&[][..], &b"hello\n"[..]),
-        (&[], b""),
-        (&["--kind", "ss"], WINDOWS.as_bytes()),
-        (&["/nonexistent/netstat.txt"], b""),
+    for (arguments, input, lines) in [
+        (&[][..], &b"hello\n"[..], &["cannot tell what it is"][..]),
+        (&[], b"", &["nothing to read (it is empty), stdin"]),
+        (
+            &["/nonexistent/netstat.txt"],
+            b"",
+            &["cannot read (No such"],
+        ),
+        (
+            &["--kind", "ss"],
+            WINDOWS.as_bytes(),
+            &[
+                "stdin:1: is not a row of this kind",
+                "stdin: ss, records: 0; not read: 1",
+                "no row could be read, the input: leave --kind out",
+            ],
+        ),
     ] {
         let submitted = submit(&[&["--project", "P"], arguments].concat(), input);
         assert_eq!(submitted.code, Some(1), "{arguments:?}");
         assert_eq!(submitted.stdout, b"", "{arguments:?}");
-        let last = submitted.stderr.lines().last().unwrap();
-        assert!(
-            last.contains("no row could be read"),
-            "{}",
-            submitted.stderr
-        );
+        let told: Vec<_> = submitted.stderr.lines().collect();
+        assert_eq!(told.len(), lines.len(), "{told:?}");
+        for (told, line) in told.iter().zip(lines) {
+            assert!(told.contains(line), "{told}");
+        }
     }
     for kind in [&[][..], &["--kind", "zeek"]] {
         let empty = submit(&[&["--project", "P"], kind].concat(), b"\r\n").stderr;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::terminal::{Paint, column, grouped, width};
+use crate::cli::terminal::{Paint, column, counted, grouped, width};
 use crate::config::Config;
 
 use super::findings::Findings;
@@ -166,10 +166,10 @@ impl Screen {
         }
         self.last_progress = Instant::now();
         let text = format!(
-            "{:.0} s: {} messages in, {} events out, {} rejected, {} records/s",
+            "{:.0} s: {} in, {} out, {} rejected, {} records/s",
             elapsed.as_secs_f64(),
-            grouped(ledger.messages),
-            grouped(ledger.events),
+            counted(ledger.messages, "message"),
+            counted(ledger.events, "event"),
             grouped(ledger.rejected()),
             grouped(rate(ledger, elapsed)),
         );
@@ -254,11 +254,11 @@ impl Screen {
     /// That the books balance.
     pub(super) fn verdict(&self, ledger: &Ledger) {
         let text = format!(
-            "{} records + {} messages = {} events + {} rejects,\neach as its sender foretold.",
-            grouped(ledger.records),
-            grouped(ledger.bad_messages),
-            grouped(ledger.events),
-            grouped(ledger.rejected())
+            "{} + {} = {} + {},\neach as its sender foretold.",
+            counted(ledger.records, "record"),
+            counted(ledger.bad_messages, "message"),
+            counted(ledger.events, "event"),
+            counted(ledger.rejected(), "reject")
         );
         self.say("");
         self.say(&self.paint.green(&text));

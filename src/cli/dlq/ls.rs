@@ -8,7 +8,8 @@ use bumpalo::Bump;
 
 use super::progress::Progress;
 use super::{Which, begin, interrupted};
-use crate::cli::terminal::{Paint, grouped, shorten};
+use crate::cli::number::whole;
+use crate::cli::terminal::{Paint, counted, grouped, shorten};
 use crate::cli::{CliError, Global, print};
 use crate::dead_letters::counts::{Counts, Per};
 use crate::kafka::letters::{self, Part, Seen};
@@ -33,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "WIDTH", value_enum, default_value_t = Per::Day)]
     per: Per,
     /// Most lines of each table; the JSON has all
-    #[arg(long, value_name = "LINES", default_value_t = 20)]
+    #[arg(long, value_name = "LINES", default_value_t = 20, value_parser = whole(0..=usize::MAX), allow_negative_numbers = true)]
     top: usize,
     /// Print one JSON object
     #[arg(long)]
@@ -78,8 +79,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<(), CliError> {
 
 fn tables(topic: &str, counts: &Counts, top: usize, paint: Paint) -> String {
     let mut text = format!(
-        "{topic}: {} dead letters",
-        paint.bold(&grouped(counts.letters))
+        "{topic}: {}",
+        paint.bold(&counted(counts.letters, "dead letter"))
     );
     if counts.truncated > 0 {
         let _ = write!(text, ", {} of them cut", grouped(counts.truncated));

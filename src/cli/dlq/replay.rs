@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::progress::Progress;
 use super::{Begun, Which, begin, interrupted};
+use crate::cli::number::whole;
 use crate::cli::terminal::grouped;
 use crate::cli::{CliError, Global, print};
 use crate::dead_letters::Letter;
@@ -46,7 +47,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
     /// Leave what was tried so often
-    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = whole(1..=u32::MAX), allow_negative_numbers = true)]
     max_attempts: u32,
     /// Name of the replay; without it, a hash of filter and mends
     #[arg(long, value_name = "NAME", value_parser = name)]
@@ -55,7 +56,7 @@ pub(super) struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Most samples of what would come out, with --dry-run
-    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = whole(0..=usize::MAX), allow_negative_numbers = true)]
     samples: usize,
 }
 

@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use super::progress::Progress;
 use super::value::{Raw, printable, shown};
 use super::{Which, begin, interrupted};
-use crate::cli::terminal::Paint;
+use crate::cli::number::whole;
+use crate::cli::terminal::{Paint, counted};
 use crate::cli::{CliError, Global, print};
 use crate::dead_letters::Letter;
 use crate::dead_letters::filter;
@@ -39,7 +40,7 @@ pub(super) struct Args {
     #[command(flatten)]
     which: Which,
     /// Most dead letters to show
-    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = whole(0..=u64::MAX), allow_negative_numbers = true)]
     limit: u64,
     /// How the bytes are shown
     #[arg(long, value_name = "FORM", value_enum, default_value_t = Raw::Auto)]
@@ -174,7 +175,7 @@ fn text(letter: &Letter<'_>, core: &Settings, raw: Raw, paint: Paint) -> String 
     match letter.value {
         None => out.push_str("value     (null)\n"),
         Some(value) if raw != Raw::None => {
-            let _ = writeln!(out, "value     {} bytes", value.len());
+            let _ = writeln!(out, "value     {}", counted(value.len() as u64, "byte"));
             out.push_str(&shown(value, raw));
         }
         Some(_) => {}
@@ -269,7 +270,11 @@ fn rows(
     }
     let more = envelope.records.len().saturating_sub(MOST_RECORDS);
     if more > 0 {
-        mark("data", &format!("{more} more records"), fault == "data");
+        mark(
+            "data",
+            &counted(more as u64, "more record"),
+            fault == "data",
+        );
     }
 }
 

@@ -16,6 +16,9 @@ const REFUSED: &[&str] = &[
     "delivery = \"at_most_once\"",
     "instance = \"a b\"",
     "[kafka]\nbootstrap = \"\"",
+    "[kafka]\nbootstrap = \",\"",
+    "[kafka]\nbootstrap = \"localhost:99999\"",
+    "[kafka]\nbootstrap = [\"a:1\", \"b:1\"]",
     "[kafka]\nbootstrap = \"${env:BROKERS}\"",
     "[kafka]\nbootstrap.servers = \"a:1\"",
     "[kafka]\nclient.rak = \"a\"",
@@ -113,7 +116,13 @@ fn an_error_says_what_where_and_what_to_do() {
         instance = "a b"
             instance cannot be "a b", netsieve.toml:1: give at most 249 letters, digits, dots, underscores and hyphens
         [kafka]\nbootstrap = ""
-            kafka.bootstrap cannot be "", netsieve.toml:2: give a text
+            kafka.bootstrap is empty, netsieve.toml:2: give HOST:PORT of a broker, or of several with commas between
+        [kafka]\nbootstrap = ","
+            kafka.bootstrap cannot be ",", netsieve.toml:2: give HOST:PORT of a broker, or of several with commas between
+        [kafka]\nbootstrap = "localhost:99999"
+            kafka.bootstrap cannot be "localhost:99999", netsieve.toml:2: give HOST:PORT of a broker, or of several with commas between
+        [kafka]\nbootstrap = ["a:1", "b:1"]
+            kafka.bootstrap cannot be a list, netsieve.toml:2: give HOST:PORT of a broker, or of several with commas between
         [kafka]\nbootstrap = "${env:BROKERS}"
             kafka.bootstrap takes no reference, netsieve.toml:2: use ${env:…} and ${file:…} for librdkafka properties and passwords only
         [kafka]\nbootstrap.servers = "a:1"

@@ -8,7 +8,7 @@ use crate::pipeline::record::{Endpoint, Record};
 
 static SERVICES: LazyLock<Services> = LazyLock::new(Services::read);
 
-/// The first name that the registry has for each port, by transport.
+/// The name that stands first for each port, by transport.
 struct Services {
     /// Names; a port without one has the first, which is empty.
     names: Vec<&'static str>,
@@ -92,7 +92,7 @@ mod tests {
             (6, 3389, Some("ms-wbt-server")),
             (6, 6000, Some("x11")),
             (6, 6063, Some("x11")),
-            (6, 465, Some("urd")),
+            (6, 465, Some("submissions")),
             (6, 993, Some("imaps")),
             (17, 993, None),
             (6, 0, None),

@@ -43,7 +43,7 @@ pub(in crate::pipeline) struct Place {
     letters: &'static str,
     /// The ports.
     pub(in crate::pipeline) ports: RangeInclusive<u16>,
-    /// Whether the registry lists no other name for the ports before this.
+    /// Whether no other name stands before this for the ports.
     pub(in crate::pipeline) is_first: bool,
 }
 
