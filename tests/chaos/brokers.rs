@@ -128,5 +128,9 @@ fn lose_all(plan: &Plan, rounds: usize, seconds: u64) -> Told {
     }
     stage.wait_for_all();
     process.stop();
-    plan.judge(&stage, format!("{rounds} times down for {seconds} s"))
+    let times = match rounds {
+        1 => String::new(),
+        _ => format!("{rounds} times "),
+    };
+    plan.judge(&stage, format!("{times}down for {seconds} s"))
 }
