@@ -21,8 +21,15 @@ fn perfect() -> (Due, Vec<Came>) {
     for (offset, message) in (0..).zip(Generator::new(options)) {
         let expected = &message.expected;
         due.enter(expected, SOURCE_PARTITION, offset);
-        let outcomes = outcomes(expected).into_iter();
-        came.extend(outcomes.map(|(index, outcome)| one(offset, index, outcome)));
+        let outcomes = outcomes(expected);
+        // The account is made of the same.
+        let is_event = |(_, of): &&(_, Outcome)| of.role() != Role::DeadLetters;
+        let events = outcomes.iter().filter(is_event).count();
+        assert_eq!(events, expected.events());
+        assert_eq!(outcomes.len() - events, expected.rejects().count());
+        for (index, outcome) in outcomes {
+            came.push(one(offset, index, outcome));
+        }
     }
     (due, came)
 }

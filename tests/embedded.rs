@@ -57,6 +57,7 @@ fn fed_cluster(messages: usize) -> (EmbeddedCluster, String, Fed) {
 }
 
 /// Runs a processor until the group has committed all that was fed.
+#[track_caller]
 fn run_until_committed(settings: KafkaSettings, fed: &Fed) -> Summary {
     let bootstrap = settings.bootstrap.clone();
     let processor = Processor::start(settings);

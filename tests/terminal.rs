@@ -73,9 +73,12 @@ fn who_types_messages_is_told_so_and_how_to_end() {
         (&["-"], "reading JSON messages, one a line, this terminal"),
         (&["--raw"], "reading one message, this terminal"),
     ] {
-        let told = typed(arguments, &format!("{MESSAGE}\n"));
+        let text = format!("{MESSAGE}\n");
+        let apart = [&["--dead-letters", "/dev/null"], arguments].concat();
         let expected = format!("netsieve: {line}: end with Ctrl-D at the start of a line\n");
-        assert_eq!(told, expected, "{arguments:?}");
+        assert_eq!(typed(&apart, &text), expected, "{arguments:?}");
+        // Rejects go to standard error, and to nobody's eyes.
+        assert_eq!(typed(arguments, &text), "", "{arguments:?}");
     }
 }
 

@@ -29,7 +29,12 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = whole(0..=u64::MAX), allow_negative_numbers = true)]
     messages: u64,
     /// Records of a message, fewest and most
-    #[arg(long, value_name = "MIN..MAX", default_value = "1..50")]
+    #[arg(
+        long,
+        value_name = "MIN..MAX",
+        default_value = "1..50",
+        allow_hyphen_values = true
+    )]
     records: Range,
     /// Share of messages, and of records of the others, that must be rejected: 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.02, value_parser = share, allow_negative_numbers = true)]

@@ -61,7 +61,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["output", "dead_letters"])]
     explain: bool,
     /// Take this time (RFC 3339) for now; without it, each message's own timestamp is
-    #[arg(long, value_name = "TIME", value_parser = super::time)]
+    #[arg(long, value_name = "TIME", value_parser = super::time, allow_hyphen_values = true)]
     now: Option<jiff::Timestamp>,
 }
 
@@ -120,13 +120,17 @@ pub fn run(args: &Args, global: &Global) -> Result<(), CliError> {
     if is_seen {
         eprintln!("{}", told::summary(tally));
     }
-    // Where rejects go to standard error, nothing else is among them but for a person.
-    if (is_seen || args.dead_letters.is_some() || args.explain)
+    if may_be_told(args)
         && let Some(remedy) = told::remedy(tally, pipe.look)
     {
         eprintln!("netsieve: {remedy}");
     }
     Ok(())
+}
+
+/// Whether standard error may have lines for a person: where rejects go to it, they are alone.
+fn may_be_told(args: &Args) -> bool {
+    io::stderr().is_terminal() || args.dead_letters.is_some() || args.explain
 }
 
 /// The core's settings: those of the configuration, and one output that takes every event.
@@ -262,7 +266,7 @@ impl<W: Write> Pipe<W> {
         for path in files {
             let failed = |error: &io::Error| Stop::Failed(cannot("read", path, error));
             if path.as_os_str() == "-" {
-                if io::stdin().is_terminal() {
+                if io::stdin().is_terminal() && may_be_told(args) {
                     eprintln!("netsieve: {}", told::invitation(framing));
                 }
                 self.read(Box::new(io::stdin()), "stdin", framing, path)?;

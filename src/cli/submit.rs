@@ -85,7 +85,7 @@ struct MetadataArgs {
     timestamp: Option<Timestamp>,
     /// When the data must be removed, RFC 3339, or days from the timestamp as +30d; by default
     /// +30d
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     expiration: Option<Expires>,
 }
 
@@ -161,6 +161,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         records: 0,
         failed: false,
         known: false,
+        unread: false,
     };
     if args.live {
         let reading = intake::live().map_err(CliError::failure)?;
@@ -172,21 +173,26 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         records,
         failed,
         known,
+        unread,
         ..
     } = submit;
     target.finish()?;
-    match (records, args.kind) {
-        // Why was said of each file.
-        (0, _) if !known => return Err(CliError::failures(Vec::new())),
-        (0, Some(_)) => {
-            let what = "no row could be read, the input: leave --kind out, or name another";
-            return Err(CliError::failure(what));
-        }
-        (0, None) => {
-            let what = "no row could be read, the input: see docs/intake.md for what can be";
-            return Err(CliError::failure(what));
-        }
-        _ => {}
+    if records == 0 {
+        return Err(match (known, unread, args.kind) {
+            // Why was said of each file.
+            (false, ..) => CliError::failures(Vec::new()),
+            (true, false, _) => {
+                CliError::failure("there is no row, the input: see that its tool found any")
+            }
+            (true, true, Some(_)) => {
+                let what = "no row could be read, the input: leave --kind out, or name another";
+                CliError::failure(what)
+            }
+            (true, true, None) => {
+                let what = "no row could be read, the input: see docs/intake.md for what can be";
+                CliError::failure(what)
+            }
+        });
     }
     if failed {
         let what = "not every file could be read, the input: see the lines above";
@@ -208,6 +214,8 @@ struct Submit<'a> {
     failed: bool,
     /// Whether any file was of a known kind.
     known: bool,
+    /// Whether one of them has rows that could not be read.
+    unread: bool,
 }
 
 impl Submit<'_> {
@@ -258,6 +266,7 @@ impl Submit<'_> {
     /// Writes what was read of one file, and tells of it.
     fn take(&mut self, name: &str, kind: &str, reading: &Reading) -> Result<(), CliError> {
         self.known = true;
+        self.unread |= !reading.unread.is_empty();
         self.records += reading.records();
         for line in unread(&reading.unread) {
             eprintln!("netsieve: {name}:{line}");

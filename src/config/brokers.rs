@@ -1,29 +1,58 @@
 //! Brokers to begin with, as librdkafka reads them.
 
-/// Whether brokers are named: `[PROTOCOL://]HOST[:PORT]`, with commas between. librdkafka itself
-/// accepts an empty list and then waits for ever, and takes a port modulo 65,536.
+use std::net::Ipv6Addr;
+
+/// Whether brokers are named: `[PROTOCOL://]HOST[:PORT]`, with commas between; as to librdkafka,
+/// a comma too many is nothing. librdkafka itself accepts an empty list and then waits for ever, and
+/// takes a port modulo 65,536.
 pub fn are_brokers(text: &str) -> bool {
-    text.split(',').all(|broker| is_broker(broker.trim()))
+    let mut brokers = text
+        .split(',')
+        .map(str::trim)
+        .filter(|broker| !broker.is_empty())
+        .peekable();
+    brokers.peek().is_some() && brokers.all(is_broker)
 }
 
 fn is_broker(text: &str) -> bool {
     const PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
-    let (protocol, place) = match text.split_once("://") {
-        Some((protocol, place)) => (protocol, place),
-        None => ("plaintext", text),
-    };
+    let (protocol, place) = text.split_once("://").unwrap_or(("plaintext", text));
     let is_known = PROTOCOLS
         .iter()
         .any(|known| known.eq_ignore_ascii_case(protocol));
-    let (host, port) = match place.rsplit_once(':') {
+    is_known && is_place(place)
+}
+
+fn is_place(place: &str) -> bool {
+    if let Some(bracketed) = place.strip_prefix('[') {
+        let inside = bracketed.split_once(']');
+        return inside.is_some_and(|(host, port)| {
+            is_ipv6(host) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+        });
+    }
+    match place.split_once(':') {
+        None => is_name(place),
         // An IPv6 address with its own colons: only brackets set a port apart.
-        Some((host, _)) if host.contains(':') && !host.ends_with(']') => (place, None),
-        Some((host, port)) => (host, Some(port)),
-        None => (place, None),
-    };
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
-    let is_host = !host.is_empty() && !host.contains(|of: char| of.is_whitespace() || of == '/');
-    is_known && is_host && port.is_none_or(is_port)
+        Some((_, rest)) if rest.contains(':') => is_ipv6(place),
+        Some((host, port)) => is_name(host) && is_port(port),
+    }
+}
+
+/// An address, which may have its zone behind it (RFC 4007, section 11).
+fn is_ipv6(text: &str) -> bool {
+    let address = text.split_once('%').map_or(text, |(address, _)| address);
+    address.parse::<Ipv6Addr>().is_ok()
+}
+
+/// A host's name or IPv4 address; whether there is such a host only asking tells.
+fn is_name(text: &str) -> bool {
+    let is_odd = |of: char| of.is_whitespace() || "/[];".contains(of);
+    !text.is_empty() && !text.contains(is_odd)
+}
+
+fn is_port(text: &str) -> bool {
+    let is_number = text.bytes().all(|of| of.is_ascii_digit());
+    is_number && text.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 #[cfg(test)]
@@ -41,6 +70,9 @@ mod tests {
             "[::1]:9092",
             "[::1]",
             "::1",
+            "[fe80::1%eth0]:9092",
+            "a:9092,",
+            "a:1,,b:2",
             "SASL_SSL://kafka.example.org:9093",
         ] {
             assert!(are_brokers(good), "{good}");
@@ -49,7 +81,7 @@ mod tests {
             "",
             " ",
             ",",
-            "a:1,,b:2",
+            ", ,",
             ":9092",
             "a:",
             "a:port",
@@ -61,6 +93,12 @@ mod tests {
             "http://a:1",
             "ssl://",
             "a:1/b",
+            "a:9092;b:9092",
+            "a:1:2",
+            "[::1",
+            "[a]:1",
+            "a]:1",
+            "a:+1",
         ] {
             assert!(!are_brokers(bad), "{bad}");
         }

@@ -320,8 +320,15 @@ impl<'s> Cluster<'s> {
         let answer = async { tokio::time::timeout(timeout, answer).await };
         Ok(match runtime.block_on(answer) {
             Ok(Ok(described)) => {
-                let refused = described.iter().find_map(|of| of.as_ref().err());
-                let refused = refused.map(|code| Refusal::of(*code));
+                let refusals = described.iter().filter_map(|of| of.as_ref().err());
+                // Of several the one that can be mended by a right.
+                let refused =
+                    refusals
+                        .map(|code| Refusal::of(*code))
+                        .reduce(|one, next| match one {
+                            Refusal::Unauthorized(_) => one,
+                            Refusal::Other(_) => next,
+                        });
                 let told = described.iter().flatten().filter_map(limit).collect();
                 MaxMessageBytes { told, refused }
             }

@@ -313,8 +313,8 @@ fn look_at_limits(
     Ok(())
 }
 
-/// That nobody knows how large the records of these topics may be. Only a missing right is mended
-/// by one; nothing else needs to be, unless they take less than is assumed.
+/// That nobody knows how large the records of these topics may be. Only a missing right can be
+/// granted; other causes need no mending, since what is assumed is the brokers' default.
 fn limit_untold(topics: &str, refused: Option<&Refusal>) -> String {
     let (why, remedy) = match refused {
         Some(Refusal::Unauthorized(code)) => (code.to_string(), "grant DescribeConfigs on them; "),

@@ -127,6 +127,7 @@ impl Processor {
 }
 
 /// Waits until something is so; panics with what was waited for when that takes too long.
+#[track_caller]
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
@@ -136,6 +137,7 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Waits until the group has committed all that was fed.
+#[track_caller]
 pub fn wait_until_committed(bootstrap: &str, fed: &Fed) {
     wait_until("all is committed", || committed(bootstrap) == fed.ends());
 }

@@ -44,6 +44,8 @@ pub(super) fn summary(tally: &Tally) -> String {
 pub(super) enum Look {
     /// An object that goes on in the next line.
     ObjectOverLines,
+    /// An object of one line, as a message is.
+    Object,
     /// A list, of messages most likely.
     List,
     /// Anything else.
@@ -56,7 +58,7 @@ impl Look {
         match line.trim_ascii() {
             [] => None,
             [b'[', ..] => Some(Self::List),
-            [b'{', .., b'}'] => Some(Self::Text),
+            [b'{', .., b'}'] => Some(Self::Object),
             [b'{', ..] => Some(Self::ObjectOverLines),
             _ => Some(Self::Text),
         }
@@ -74,6 +76,9 @@ pub(super) fn remedy(tally: &Tally, look: Option<Look>) -> Option<&'static str> 
         Look::ObjectOverLines => {
             "no line is a message, but the first begins an object: one message over several lines \
              is read with --raw, many once jq -c has put each on a line"
+        }
+        Look::Object => {
+            "no line is a message, but the first is an object: --explain says what is wrong with it"
         }
         Look::List => {
             "no line is a message, but the first begins a list: take the messages out of it with \
@@ -97,7 +102,7 @@ mod tests {
             (b"{", Some(Look::ObjectOverLines)),
             (b"  {\"data\": [\r", Some(Look::ObjectOverLines)),
             (b"[{},", Some(Look::List)),
-            (b"{\"data\": nope}", Some(Look::Text)),
+            (b"{\"data\": nope}", Some(Look::Object)),
             (b"Proto  Local Address", Some(Look::Text)),
         ] {
             assert_eq!(Look::of(line), look, "{}", line.escape_ascii());

@@ -6,6 +6,8 @@ mod protobuf;
 
 use bumpalo::Bump;
 
+use Part::{Data, Metadata};
+
 use super::{detect, framing};
 use crate::pipeline::message::{Encoding, Input, Time};
 use crate::pipeline::reject::Reject;
@@ -47,8 +49,6 @@ pub struct Field {
     /// What it holds.
     pub holds: Holds,
 }
-
-use Part::{Data, Metadata};
 
 const fn field(
     part: Part,

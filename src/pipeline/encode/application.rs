@@ -38,8 +38,9 @@ pub const PROTOCOLS: &[(&str, &str)] = &[
     ("xmpp-server", "xmpp"),
 ];
 
-/// IANA's services that are another protocol inside TLS, of which TLS is all that is to be seen on
-/// the wire; sorted. Over UDP and DCCP they are not TLS.
+/// IANA's services that are a protocol of a standard inside TLS, of which TLS is all that is to be
+/// seen on the wire; sorted. Those of single products are left out. Over UDP and DCCP they are not
+/// TLS.
 pub const OVER_TLS: &[&str] = &[
     "amqps",
     "coaps",
@@ -70,6 +71,7 @@ pub const OVER_TLS: &[&str] = &[
     "secure-mqtt",
     "sips",
     "snmptls",
+    "snmptls-trap",
     "stuns",
     "submissions",
     "syslog-tls",
