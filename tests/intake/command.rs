@@ -149,6 +149,14 @@ fn nothing_read_is_code_1() {
                 "no row could be read, the input: leave --kind out",
             ],
         ),
+        (
+            &["--kind", "ss"],
+            b"Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n",
+            &[
+                "stdin: ss, records: 0; left out: 1 titles",
+                "there is no row, the input: see that its tool found any",
+            ],
+        ),
     ] {
         let submitted = submit(&[&["--project", "P"], arguments].concat(), input);
         assert_eq!(submitted.code, Some(1), "{arguments:?}");
