@@ -126,22 +126,18 @@ mod tests {
 
     #[test]
     fn a_wrong_value_is_refused_without_being_shown() {
-        let mut settings = settings();
-        let secret = "hunter2".to_owned();
-        settings
-            .consumer
-            .insert("ssl.ca.locatoin".to_owned(), secret);
-        let error = check(&settings).unwrap_err().to_string();
-        assert!(error.contains("ssl.ca.locatoin"), "{error}");
-        assert!(!error.contains("hunter2"), "{error}");
-        let mut settings = self::settings();
-        let secret = "hunter2".to_owned();
-        settings
-            .producer
-            .insert("compression.type".to_owned(), secret);
-        let error = check(&settings).unwrap_err().to_string();
-        assert!(error.contains("compression.type"), "{error}");
-        assert!(!error.contains("hunter2"), "{error}");
+        for (is_consumer, property) in [(true, "ssl.ca.locatoin"), (false, "compression.type")] {
+            let mut settings = settings();
+            let side = if is_consumer {
+                &mut settings.consumer
+            } else {
+                &mut settings.producer
+            };
+            side.insert(property.to_owned(), "hunter2".to_owned());
+            let error = check(&settings).unwrap_err().to_string();
+            assert!(error.contains(property), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]
