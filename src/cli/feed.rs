@@ -1,6 +1,6 @@
 //! Messages to a Kafka topic.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -14,8 +14,8 @@ use super::CliError;
 use crate::config::are_brokers;
 use crate::config::keys::Form;
 use crate::generate::Generated;
-use crate::kafka::KafkaError;
 use crate::kafka::client;
+use crate::kafka::{KafkaError, lock};
 
 /// A librdkafka property as a flag gives it, `KEY=VALUE`.
 pub(super) fn property(text: &str) -> Result<(String, String), String> {
@@ -85,10 +85,6 @@ impl ProducerContext for Notes {
             lock(&self.failed).get_or_insert_with(|| error.clone());
         }
     }
-}
-
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Feed {

@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
@@ -26,7 +26,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 
 use super::assignment::{self, RETRY_PAUSE, is_final};
 use super::client;
-use super::context::{DeliveryContext, GroupContext};
+use super::context::{DeliveryContext, GroupContext, lock};
 use super::error::KafkaError;
 use super::member::Setup;
 use super::native::{TransactionError, group};
@@ -73,7 +73,7 @@ impl Ended {
     /// Ends what an owner has left open, where this process has not done so yet. The workers wait
     /// for each other: an owner that has come back is not to be fenced by one after the other.
     fn once(&self, owner: &str, since_ms: &BTreeSet<i64>, end: impl FnOnce() -> Fate) -> Fate {
-        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = lock(&self.0);
         let mut signatures = since_ms
             .iter()
             .map(|since_ms| (*since_ms, owner.to_owned()));

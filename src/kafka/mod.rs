@@ -55,6 +55,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub(crate) use context::lock;
 pub use error::KafkaError;
 pub use meters::Summary;
 pub use settings::KafkaSettings;

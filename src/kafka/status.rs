@@ -2,9 +2,10 @@
 //! demo while they run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use super::context::lock;
 use super::watchdog;
 
 /// The state of a worker.
@@ -146,7 +147,7 @@ impl WorkerStatus {
     }
 
     fn lock(&self) -> MutexGuard<'_, Snapshot> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.now)
     }
 }
 
